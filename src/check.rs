@@ -20,6 +20,7 @@ pub(crate) mod http;
 mod keys;
 mod operators;
 mod room;
+mod service;
 
 use account::Bot;
 use elsewhere::Serves;
@@ -104,7 +105,7 @@ async fn rest(
     report: &mut Report<'_>,
 ) {
     let admin = account::admin(config, (server, admin_server), by, report).await;
-    account::delegated(server, report).await;
+    service::findings(config, server, report).await;
     let all_seeing = admin.as_ref().and_then(|admin| admin.admin_api.as_ref());
     if let Some(all_seeing) = all_seeing {
         report.all(account::bot_as_seen(config, all_seeing).await);

@@ -53,7 +53,7 @@ pub mod user;
 pub use crate::memory::{Changed, Memory, Noted, Past, Remembered, Sanctioned};
 pub use elsewhere::{Specified, served, without_admin_api};
 pub use long_work::LongWork;
-pub use needs::{Delegated, Later, Needs, needs, takes_path};
+pub use needs::{Accounts, Delegated, Later, Needs, needs, takes_path};
 pub use options::{Ends, Options};
 pub use past_tense::did;
 pub use refusals::{Meaning, looks::Tables};

@@ -135,8 +135,23 @@ pub struct Homeserver {
     pub admin_token_expires: Option<Timestamp>,
     /// The file that it came from, where it came from one.
     pub admin_token_file: Option<PathBuf>,
+    /// How to reach the authentication service that keeps its accounts, where there is one.
+    pub authentication_service: Option<AuthenticationService>,
     /// What to do about the homeserver's limits on the bot's account.
     pub rate_limit: RateLimit,
+}
+
+/// The Matrix Authentication Service that keeps the accounts of the homeserver.
+#[derive(Debug, Clone)]
+pub struct AuthenticationService {
+    /// Where it serves its admin API, under the same rules as the addresses of the homeserver.
+    pub admin_url: Url,
+    /// Where it gives out tokens.
+    pub issuer: Url,
+    /// The id of the bot's own client, a ULID.
+    pub client_id: String,
+    /// The secret of that client.
+    pub client_secret: SecretString,
 }
 
 /// What to do about the homeserver's limits on the bot's account.

@@ -5,6 +5,7 @@
 
 use crate::reply::{Hostile, Line, Reply, Status};
 
+pub(crate) mod accounts;
 pub mod api;
 
 /// Why a command ended early.

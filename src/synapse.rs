@@ -37,6 +37,7 @@
 
 mod access;
 mod account;
+mod accounts;
 mod address;
 mod http;
 mod media;
@@ -57,6 +58,7 @@ mod writer;
 pub use crate::error::api::Error;
 pub use access::Access;
 pub use account::{Account, Device, ExternalId, Private, ThreePid, Told};
+pub use accounts::{AccountsAccess, Keeper, Kept, Listed, Session, SessionKind};
 pub use reader::{Reader, Scope, holding};
 pub use registration::Registration;
 pub use secrets::Secrets;

@@ -35,6 +35,12 @@ pub enum Root {
     Client,
 }
 
+/// With what the part of a path begins that stands for the content of a slot.
+const MADE: &str = "$made:";
+
+/// Where the admin API of the Matrix Authentication Service begins.
+const ACCOUNTS: [&str; 3] = ["api", "admin", "v1"];
+
 /// The parts of a request's path, each still as plain text; they are encoded when sent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Path(Vec<String>);
@@ -69,6 +75,42 @@ impl Path {
             ["media" | "quarantine_media" | "purge_media_cache", ..]
                 | ["user" | "users" | "room", _, "media", ..]
         )
+    }
+
+    /// A path below the admin API of the authentication service that keeps the accounts.
+    pub fn accounts<const N: usize>(parts: [&str; N]) -> Self {
+        Self(ACCOUNTS.into_iter().chain(parts).map(str::to_owned).collect())
+    }
+
+    /// The part of a path that stands for what the slot `name` holds, which a step before it of the same
+    /// change has revealed: the id of what that has made. Only in paths of the authentication service.
+    pub fn made(name: &str) -> String {
+        format!("{MADE}{name}")
+    }
+
+    /// The slot whose content is a part of it, where there is one.
+    pub fn slot(&self) -> Option<&str> {
+        let mut parts = self.0.iter().filter(|_| self.is_of_accounts());
+        parts.find_map(|part| part.strip_prefix(MADE))
+    }
+
+    /// The same with the content of its slot.
+    pub(crate) fn filled(&self, content: &str) -> Self {
+        let fill = |part: &String| {
+            if part.starts_with(MADE) { content.to_owned() } else { part.clone() }
+        };
+        Self(self.0.iter().map(fill).collect())
+    }
+
+    /// Where the authentication service gives out tokens.
+    pub(crate) fn token() -> Self {
+        Self(["oauth2", "token"].map(str::to_owned).into())
+    }
+
+    /// Whether it is one of the authentication service, and not of the homeserver. No path that
+    /// somebody types can be: those lie below a [`Root`].
+    pub fn is_of_accounts(&self) -> bool {
+        self.0.iter().map(String::as_str).take(ACCOUNTS.len()).eq(ACCOUNTS)
     }
 
     /// The parts, in order, not encoded.

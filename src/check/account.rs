@@ -399,18 +399,6 @@ pub(super) async fn media(config: &Config, admin: &Api) -> Option<Finding> {
     }
 }
 
-/// Tells if accounts are kept by an authentication service beside Synapse.
-pub(super) async fn delegated(server: &Api, report: &mut Report<'_>) {
-    let metadata = server.get(&["_matrix", "client", "v1", "auth_metadata"], &[]).await;
-    if metadata.is_ok_and(|metadata| metadata["issuer"].is_string()) {
-        report.add(Finding::warn(
-            "an authentication service manages the accounts",
-            "Change passwords, locks, admin rights and logins there; Synapse cannot, and synod \
-             says so",
-        ));
-    }
-}
-
 /// The bot's account as an admin sees it.
 pub(super) async fn bot_as_seen(config: &Config, admin: &Api) -> Option<Finding> {
     let user = &config.bot.user_id;

@@ -141,6 +141,29 @@ impl Api {
         self.send(self.client.put(self.url(path, &[])).json(body)).await
     }
 
+    /// A token for a client of an authentication service (RFC 6749, section 4.4).
+    pub(crate) async fn client_token(
+        &self,
+        id: &str,
+        secret: &SecretString,
+        scope: &str,
+    ) -> Result<SecretString, Trouble> {
+        let form = {
+            let mut form = url::form_urlencoded::Serializer::new(String::new());
+            form.append_pair("grant_type", "client_credentials").append_pair("scope", scope);
+            form.finish()
+        };
+        let request = self
+            .client
+            .post(self.url(&["oauth2", "token"], &[]))
+            .basic_auth(id, Some(secret.expose_secret()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
+        let given = self.send(request).await?;
+        let token = given["access_token"].as_str().ok_or(Trouble::Strange)?;
+        Ok(token.into())
+    }
+
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = self.base.clone();
         // Only an address that cannot be a base has no segments, and the config lets none pass.

@@ -20,6 +20,7 @@ pub(crate) fn config(encryption: Encryption) -> Config {
             admin_token: "".into(),
             admin_token_expires: None,
             admin_token_file: None,
+            authentication_service: None,
             rate_limit: RateLimit::Keep,
         },
         bot: Bot {

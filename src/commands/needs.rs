@@ -71,12 +71,30 @@ pub enum Delegated {
     /// The same.
     #[default]
     Same,
-    /// What it does here, to which something must be done there.
+    /// What it does here, to which something must be done there; both where the config says how to reach
+    /// the service.
     Half,
     /// Nothing, or nothing that has an effect.
     Nothing,
+    /// The same, by the service's own admin API, where the config says how to reach it.
+    There,
     /// The same without these options, and nothing with them: they amount to what has no effect there.
     Without(&'static [&'static str]),
+}
+
+/// The section of the config that says how to reach the authentication service.
+const SERVICE: &str = "homeserver.authentication_service";
+
+/// Who keeps the accounts of this homeserver.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Accounts {
+    /// The homeserver itself.
+    #[default]
+    Own,
+    /// An authentication service, and the config does not say how to reach it.
+    OutOfReach,
+    /// An authentication service that the bot can ask.
+    InReach,
 }
 
 impl Needs {
@@ -91,11 +109,18 @@ impl Needs {
         let delegated = match self.delegated {
             Delegated::Same => None,
             Delegated::Half => Some(Line::from(
-                "if an authentication service manages the accounts, do the same there too",
+                "if an authentication service manages the accounts, do the same there too, unless \
+                 homeserver.authentication_service is in my configuration",
             )),
             Delegated::Nothing => Some(Line::from(
                 "a homeserver that manages its own accounts, without an authentication service",
             )),
+            Delegated::There => Some(
+                Line::new()
+                    .plain("if an authentication service manages the accounts: ")
+                    .code(SERVICE)
+                    .plain(" in my configuration"),
+            ),
             Delegated::Without(options) => Some(Line::new().plain("for ").code(options.join(" and ")).plain(
                 ": a homeserver that manages its own accounts, without an authentication service",
             )),
@@ -112,9 +137,8 @@ impl Needs {
         since.into_iter().chain(delegated).chain(later).collect()
     }
 
-    /// Why a homeserver cannot serve it, `verb`, of this version and with or without such a
-    /// service. A version that is not known is new enough.
-    pub fn unmet(&self, verb: &str, version: Option<Version>, is_delegated: bool) -> Option<Line> {
+    /// Why a homeserver cannot serve it, `verb`, of this version, whose accounts are kept so. A version that is not known is new enough.
+    pub fn unmet(&self, verb: &str, version: Option<Version>, accounts: Accounts) -> Option<Line> {
         let verb = |line: Line| line.command(format!("!{verb}"));
         if let (Some(since), Some(version)) = (self.since, version)
             && version < since
@@ -124,13 +148,23 @@ impl Needs {
                     .plain(format!(": it runs Synapse {version}, and this needs {since}")),
             );
         }
-        (is_delegated && self.delegated == Delegated::Nothing).then(|| {
-            verb(Line::new().plain(
-                "an authentication service manages the accounts of this \
-                                    homeserver: ",
-            ))
+        let no_effect = || {
+            verb(
+                Line::new()
+                    .plain("an authentication service manages the accounts of this homeserver: "),
+            )
             .plain(" has no effect here. Do it there")
-        })
+        };
+        match (self.delegated, accounts) {
+            (Delegated::Nothing, Accounts::OutOfReach | Accounts::InReach) => Some(no_effect()),
+            (Delegated::There, Accounts::OutOfReach) => Some(
+                no_effect()
+                    .plain(", or have whoever runs me set ")
+                    .code(SERVICE)
+                    .plain(" in my configuration, so that I can"),
+            ),
+            _ => None,
+        }
     }
 }
 
@@ -163,7 +197,7 @@ mod tests {
     #[test]
     fn who_is_too_old_is_told_both_versions() {
         let redact = needs("user redact");
-        let told = redact.unmet("user redact", OLD, false).map(|line| line.text());
+        let told = redact.unmet("user redact", OLD, Accounts::Own).map(|line| line.text());
         assert_eq!(
             told.as_deref(),
             Some(
@@ -171,19 +205,26 @@ mod tests {
                  1.116"
             )
         );
-        assert!(redact.unmet("user redact", NEW, true).is_none());
-        assert!(redact.unmet("user redact", None, false).is_none());
+        assert!(redact.unmet("user redact", NEW, Accounts::OutOfReach).is_none());
+        assert!(redact.unmet("user redact", None, Accounts::Own).is_none());
     }
 
     #[test]
     fn what_an_authentication_service_keeps_is_not_changed_here() {
         for verb in ["user password", "user admin grant", "user lock", "regtok new"] {
-            let told = needs(verb).unmet(verb, NEW, true).map(|line| line.text());
+            let told = needs(verb).unmet(verb, NEW, Accounts::OutOfReach).map(|line| line.text());
             assert!(told.is_some_and(|told| told.contains("manages the accounts")), "{verb}");
-            assert!(needs(verb).unmet(verb, NEW, false).is_none(), "{verb}");
+            assert!(needs(verb).unmet(verb, NEW, Accounts::Own).is_none(), "{verb}");
         }
+        for verb in ["user lock", "user unlock", "user password", "user admin", "user reactivate"] {
+            assert!(needs(verb).unmet(verb, NEW, Accounts::InReach).is_none(), "{verb}");
+            let told = needs(verb).unmet(verb, NEW, Accounts::OutOfReach).unwrap().text();
+            assert!(told.contains("homeserver.authentication_service"), "{told}");
+        }
+        let verb = "user validity";
+        assert!(needs(verb).unmet(verb, NEW, Accounts::InReach).is_some());
         for verb in ["user suspend", "user deactivate", "user list", "room delete", "help"] {
-            assert!(needs(verb).unmet(verb, NEW, true).is_none(), "{verb}");
+            assert!(needs(verb).unmet(verb, NEW, Accounts::OutOfReach).is_none(), "{verb}");
         }
     }
 

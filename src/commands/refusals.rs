@@ -25,6 +25,9 @@ pub struct Meaning {
     pub ends: Status,
 }
 
+/// Stands as `errcode` of what the authentication service refuses, which has no such codes.
+pub(super) const BY_SERVICE: &str = "SERVICE";
+
 impl Meaning {
     /// What a refusal with this status, `errcode` and part of the homeserver's sentence means.
     pub const fn new(
@@ -64,8 +67,9 @@ impl Meaning {
     /// Whether this is the refusal.
     fn is(&self, error: &Error) -> bool {
         let says = error.message().map(crate::reply::Hostile::raw).unwrap_or_default();
+        let code = if error.is_of_accounts() { Some(BY_SERVICE) } else { error.errcode() };
         error.status() == Some(self.status)
-            && error.errcode() == Some(self.errcode)
+            && code == Some(self.errcode)
             && says.contains(self.says)
     }
 

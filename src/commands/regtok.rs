@@ -8,6 +8,7 @@ mod disable;
 mod list;
 mod new;
 mod not_stopped;
+mod there;
 mod token;
 mod update;
 

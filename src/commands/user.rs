@@ -19,6 +19,7 @@ pub(super) mod fits;
 mod flag;
 mod invites;
 mod joins;
+mod kept;
 mod list;
 mod lock;
 mod login;

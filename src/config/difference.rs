@@ -6,8 +6,8 @@ use ruma::{OwnedUserId, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    Announce, Bot, Commands, Config, Homeserver, Login, Operator, Questions, RecordKeeping,
-    ShellAccess,
+    Announce, AuthenticationService, Bot, Commands, Config, Homeserver, Login, Operator, Questions,
+    RecordKeeping, ShellAccess,
 };
 use crate::{
     operators::{Policy, Protection, Stance},
@@ -167,6 +167,7 @@ impl Found {
             admin_token,
             admin_token_expires,
             admin_token_file: _,
+            authentication_service,
             rate_limit,
         } = was;
         self.key("homeserver.url", *url == is.url, Effect::AtStart);
@@ -177,6 +178,12 @@ impl Found {
         self.key("homeserver.admin_token", same, Effect::Wider);
         let same = *admin_token_expires == is.admin_token_expires;
         self.key("homeserver.admin_token_expires", same, Effect::Narrower);
+        let same = match (authentication_service, &is.authentication_service) {
+            (Some(was), Some(is)) => same_service(was, is),
+            (was, is) => was.is_none() && is.is_none(),
+        };
+        let effect = narrower_if(is.authentication_service.is_none());
+        self.key("homeserver.authentication_service", same, effect);
         self.key("homeserver.rate_limit", *rate_limit == is.rate_limit, Effect::Narrower);
     }
 
@@ -283,6 +290,12 @@ impl Found {
         let longer = narrower_if(is.details > *details);
         self.key("record.keep_details", *details == is.details, longer);
     }
+}
+
+fn same_service(was: &AuthenticationService, is: &AuthenticationService) -> bool {
+    let AuthenticationService { admin_url, issuer, client_id, client_secret } = was;
+    let same_place = *admin_url == is.admin_url && *issuer == is.issuer;
+    same_place && *client_id == is.client_id && same_secret(client_secret, &is.client_secret)
 }
 
 fn same_bot(was: &Bot, is: &Bot) -> bool {

@@ -10,9 +10,9 @@ use std::{
 use ruma::{OwnedRoomOrAliasId, OwnedUserId, UserId};
 
 use super::{
-    Announce, Backup, Bot, Commands, Config, Encryption, Homeserver, Layout, LogFormat, Login,
-    Monitoring, Operator, Policy, Questions, Rank, RateLimit, RecordKeeping, Role, Schedule,
-    TrustSource,
+    Announce, AuthenticationService, Backup, Bot, Commands, Config, Encryption, Homeserver, Layout,
+    LogFormat, Login, Monitoring, Operator, Policy, Questions, Rank, RateLimit, RecordKeeping,
+    Role, Schedule, TrustSource,
     fault::Fault,
     files::{self, Surroundings},
     policy, policy_lists, reports,
@@ -191,6 +191,11 @@ fn homeserver(section: &Section<'_>, around: Surroundings<'_>) -> Result<Homeser
     let admin_token =
         files::sourced(&section.field("admin_token", "{ file: /etc/synod/admin-token }"), around);
     let expires = section.field("admin_token_expires", "2027-01-31").optional(value::moment);
+    let field = section.field("authentication_service", "admin_url: ...");
+    let service = field.is_named().then(|| {
+        within(field.section(), |section| authentication_service(section, around, allowed))
+    });
+    let service = service.transpose();
     let rate_limit = section
         .field("rate_limit", "keep")
         .choice(&[("keep", RateLimit::Keep), ("lift", RateLimit::Lift)], Some(RateLimit::Keep));
@@ -204,7 +209,28 @@ fn homeserver(section: &Section<'_>, around: Surroundings<'_>) -> Result<Homeser
         admin_token,
         admin_token_expires: expires?,
         admin_token_file,
+        authentication_service: service?,
         rate_limit: rate_limit?,
+    })
+}
+
+fn authentication_service(
+    section: &Section<'_>,
+    around: Surroundings<'_>,
+    plain: bool,
+) -> Result<AuthenticationService, Reported> {
+    let address = |field: &Field<'_>, text: &str| value::address(field, text, plain);
+    let admin_url = section.field("admin_url", "https://auth.example.org").required(address);
+    let issuer = section.field("issuer", "https://auth.example.org").optional(address);
+    let client_id = section.field("client_id", "01JD0PSYN0D0000000000000B0").required(value::ulid);
+    let field = section.field("client_secret", "{ file: /etc/synod/client-secret }");
+    let client_secret = files::secret(&field, around);
+    let admin_url = admin_url?;
+    Ok(AuthenticationService {
+        issuer: issuer?.unwrap_or_else(|| admin_url.clone()),
+        admin_url,
+        client_id: client_id?,
+        client_secret: client_secret?,
     })
 }
 

@@ -64,10 +64,24 @@ pub(super) fn address(field: &Field<'_>, text: &str, plain_allowed: bool) -> Res
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
         return Err(field.wrong(
             "there is something after the host and port",
-            "Remove that; synod adds /_matrix and /_synapse itself",
+            "Remove that; synod adds the path itself",
         ));
     }
     Ok(url)
+}
+
+/// A ULID: 26 digits of Crockford's base 32.
+pub(super) fn ulid(field: &Field<'_>, text: &str) -> Result<String, Reported> {
+    const LENGTH: usize = 26;
+    let is_digit = |b: u8| b.is_ascii_alphanumeric() && !b"ILOUilou".contains(&b);
+    if text.len() == LENGTH && text.bytes().all(is_digit) {
+        return Ok(text.to_owned());
+    }
+    Err(field.wrong(
+        "this is not a ULID",
+        "Write the client_id from the configuration of the authentication service: 26 letters and \
+         digits",
+    ))
 }
 
 /// Endings of names that are never those of a public host.

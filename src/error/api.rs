@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use super::accounts::{self, At};
 use crate::reply::{Hostile, Line, Status};
 
 /// What the homeserver said when it did not say yes.
@@ -79,19 +80,40 @@ pub struct Error(Arc<Inner>);
 
 struct Inner {
     kind: Kind,
+    /// Where at the authentication service it happened; `None` at the homeserver.
+    at: Option<At>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self(Arc::new(Inner { kind, source: None }))
+        Self(Arc::new(Inner { kind, at: None, source: None }))
     }
 
     pub(crate) fn because(
         kind: Kind,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self(Arc::new(Inner { kind, source: Some(source.into()) }))
+        Self(Arc::new(Inner { kind, at: None, source: Some(source.into()) }))
+    }
+
+    /// The same, where it was the authentication service that was asked, and not the homeserver.
+    pub(crate) fn at(self, at: At) -> Self {
+        let at = Some(at);
+        Self(Arc::new(match Arc::try_unwrap(self.0) {
+            Ok(inner) => Inner { at, ..inner },
+            Err(shared) => Inner { kind: shared.kind.clone(), at, source: None },
+        }))
+    }
+
+    /// Whether it was the authentication service that was asked, and not the homeserver.
+    pub fn is_of_accounts(&self) -> bool {
+        self.0.at.is_some()
+    }
+
+    /// Whether the authentication service let the bot in to nothing yet: no change was sent.
+    pub(crate) fn is_before_entry(&self) -> bool {
+        matches!(self.0.at, Some(At::Token | At::Other))
     }
 
     /// A refusal by the homeserver itself, in these words.
@@ -128,7 +150,8 @@ impl Error {
             Kind::Status(refusal)
                 if refusal.message.as_ref().is_some_and(|text| secret(text.raw())) =>
             {
-                Self::new(Kind::Status(Refusal { message: None, ..refusal.clone() }))
+                let silent = Kind::Status(Refusal { message: None, ..refusal.clone() });
+                Self(Arc::new(Inner { kind: silent, at: self.0.at, source: None }))
             }
             _ => self,
         }
@@ -179,7 +202,7 @@ impl Error {
     /// Whether the homeserver does not take the admin token, or its account may not act any more: what
     /// is wrong is not what was asked, and the same will work with another token.
     pub fn is_of_token(&self) -> bool {
-        self.refusal().is_some_and(|refusal| refusal.token_fault().is_some())
+        self.0.at.is_none() && self.refusal().is_some_and(|refusal| refusal.token_fault().is_some())
     }
 
     /// Whether the homeserver, or what is before it, limits how often it is asked.
@@ -211,7 +234,12 @@ impl Error {
             return Status::NotUnderstood;
         }
         // Whatever stands before the homeserver knows nothing of what was asked for.
-        let is_beside = self.is_foreign() || self.is_for_now() || self.is_unknown_route();
+        let is_shut = self.0.at.is_some() && self.status() == Some(401);
+        let is_beside = is_shut
+            || self.is_before_entry()
+            || self.is_foreign()
+            || self.is_for_now()
+            || self.is_unknown_route();
         match self.status().filter(|_| !is_beside) {
             Some(404) => Status::NotFound,
             Some(400..=499) => Status::Refused,
@@ -267,6 +295,9 @@ impl std::error::Error for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(at) = self.0.at {
+            return accounts::write(f, self.kind(), at);
+        }
         f.write_str(match self.kind() {
             Kind::Part => "an id is empty or only dots, so I cannot ask for it; nothing was sent",
             Kind::Client => "the request could not be built, which is an error in the bot itself",
@@ -428,7 +459,7 @@ impl Refusal {
     }
 
     /// When to ask again.
-    fn when(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(super) fn when(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.retry_after {
             Some(wait) => write!(f, "in {} s", wait.as_secs().max(1)),
             None => f.write_str("later"),
@@ -436,7 +467,7 @@ impl Refusal {
     }
 
     /// `said`, then in brackets the status and what the homeserver itself said.
-    fn quote(&self, f: &mut fmt::Formatter<'_>, said: &str) -> fmt::Result {
+    pub(super) fn quote(&self, f: &mut fmt::Formatter<'_>, said: &str) -> fmt::Result {
         write!(f, "{said} ({}", self.status)?;
         if let Some(errcode) = &self.errcode {
             write!(f, " {errcode}")?;

@@ -44,12 +44,13 @@ impl Permit {
     }
 }
 
-/// Whether each token with which a step is sent is one that a step before it makes: never a secret that
-/// somebody typed, or that was made for something else.
+/// Whether each token with which a step is sent, and each id in its path that was not known, is one that a
+/// step before it makes: never a secret that somebody typed, or that was made for something else.
 fn tokens_are_made(steps: &[Step]) -> bool {
     let mut made: BTreeSet<&str> = BTreeSet::new();
     steps.iter().all(|step| {
-        let is_made = step.bearer.as_deref().is_none_or(|bearer| made.contains(bearer));
+        let mut slots = step.bearer.as_deref().into_iter().chain(step.path.slot());
+        let is_made = slots.all(|slot| made.contains(slot));
         made.extend(step.reveals.iter().map(|(_, slot)| slot.as_str()));
         is_made
     })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Invocation;
 use crate::{
-    commands::{Delegated, Later, Needs, Options, needs, takes_path, without_admin_api},
+    commands::{Accounts, Delegated, Later, Needs, Options, needs, takes_path, without_admin_api},
     error::Stop,
     reply::{Line, Reply},
     synapse::{Error, Reader, Version},
@@ -16,7 +16,7 @@ const HELP_WAITS: Duration = Duration::from_millis(500);
 /// What this homeserver is, as far as a verb takes something of it.
 struct Known {
     version: Option<Version>,
-    is_delegated: bool,
+    accounts: Accounts,
 }
 
 impl Known {
@@ -28,16 +28,14 @@ impl Known {
             }
             Ok(None)
         };
-        let is_delegated = async {
-            match needs.delegated {
-                Delegated::Same => Ok(false),
-                Delegated::Half | Delegated::Nothing | Delegated::Without(_) => {
-                    reader.is_delegated().await
-                }
+        let accounts = async {
+            if needs.delegated == Delegated::Same || !reader.is_delegated().await? {
+                return Ok(Accounts::Own);
             }
+            Ok(if reader.knows_service() { Accounts::InReach } else { Accounts::OutOfReach })
         };
-        let (version, is_delegated) = tokio::try_join!(version, is_delegated)?;
-        Ok(Self { version, is_delegated })
+        let (version, accounts) = tokio::try_join!(version, accounts)?;
+        Ok(Self { version, accounts })
     }
 }
 
@@ -64,10 +62,11 @@ impl Served {
         for verb in verbs {
             let (needs, later) = (needs(verb), &typed.later);
             let known = Known::of(&needs, later, &reader).await?;
-            let unmet = needs.unmet(verb, known.version, known.is_delegated).or_else(|| {
-                later.iter().find_map(|option| option.unmet(&typed.verb, known.version))
-            });
-            if let Some(why) = unmet {
+            let unmet = needs.unmet(verb, known.version, known.accounts);
+            let unmet = unmet.or_else(|| by_its_own_verb(verbs, verb, known.accounts));
+            let of_options =
+                || later.iter().find_map(|option| option.unmet(&typed.verb, known.version));
+            if let Some(why) = unmet.or_else(of_options) {
                 return Err(Stop::failed(as_typed(verbs, verb, why)));
             }
         }
@@ -77,6 +76,10 @@ impl Served {
     /// Adds to the answer of a change what remains to be done where the accounts are kept.
     pub(super) async fn with_other_half(&self, verbs: &[&str], reply: Reply) -> Reply {
         let halved = verbs.iter().any(|verb| needs(verb).delegated == Delegated::Half);
+        // What the bot can ask the service for is done there too.
+        if self.reader.knows_service() {
+            return reply;
+        }
         // The change is over: what cannot be asked any more takes nothing from its answer.
         if !halved || !self.reader.is_delegated().await.unwrap_or_default() {
             return reply;
@@ -132,9 +135,9 @@ impl Served {
         }
         let asked = tokio::time::timeout(HELP_WAITS, Known::of(&needs, needs.later, &reader)).await;
         let Ok(Ok(known)) = asked else { return reply };
-        match needs.unmet(&verb, known.version, known.is_delegated) {
+        match needs.unmet(&verb, known.version, known.accounts) {
             Some(why) => reply.note(not_here(why)),
-            None if known.is_delegated => reply.note(
+            None if known.accounts != Accounts::Own => reply.note(
                 Line::new()
                     .strong("Here: ")
                     .plain("an authentication service manages the accounts"),
@@ -163,6 +166,20 @@ fn as_typed(verbs: &[&str], verb: &str, why: Line) -> Line {
             .code(options.join(" and ")),
         _ => why,
     }
+}
+
+/// Why another verb that was typed cannot do what `verb` does, where that is done by the authentication
+/// service: only `verb` itself goes there.
+fn by_its_own_verb(verbs: &[&str], verb: &str, accounts: Accounts) -> Option<Line> {
+    let typed = verbs.first().copied().filter(|typed| *typed != verb)?;
+    let there = |verb: &str| matches!(needs(verb).delegated, Delegated::There | Delegated::Half);
+    (accounts == Accounts::InReach && there(verb) && !there(typed)).then(|| {
+        Line::new()
+            .plain("an authentication service manages the accounts of this homeserver, where ")
+            .command(format!("!{typed}"))
+            .plain(" cannot do that. Use ")
+            .command(format!("!{verb}"))
+    })
 }
 
 fn not_here(why: Line) -> Line {

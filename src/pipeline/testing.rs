@@ -492,6 +492,7 @@ impl Stage {
             media: None,
             token: token.into(),
             token_expires: None,
+            accounts: None,
             server_name: owned_server_name!("synod.test"),
         };
         let heard = Arc::new(Heard::default());

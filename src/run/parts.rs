@@ -6,14 +6,14 @@ use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId};
 
 use super::state::unfreeze_file;
 use crate::{
-    config::{self, Config, PolicyMode, RateLimit, UserMeasure},
+    config::{self, AuthenticationService, Config, PolicyMode, RateLimit, UserMeasure},
     matrix,
     metrics::Metrics,
     operators::{Operator, Roster},
     pipeline::{DeskRules, PolicyRules, Rules, WatchedList},
     service::Service,
     store::{self, Store},
-    synapse::Access,
+    synapse::{Access, AccountsAccess},
     totp::OneTimePasswords,
 };
 
@@ -25,6 +25,16 @@ pub(super) fn access(config: &Config, base: url::Url) -> Access {
         token: config.homeserver.admin_token.clone(),
         token_expires: config.homeserver.admin_token_expires,
         server_name: config.bot.user_id.server_name().to_owned(),
+        accounts: config.homeserver.authentication_service.as_ref().map(accounts),
+    }
+}
+
+fn accounts(service: &AuthenticationService) -> AccountsAccess {
+    AccountsAccess {
+        admin_url: service.admin_url.clone(),
+        issuer: service.issuer.clone(),
+        client_id: service.client_id.clone(),
+        client_secret: service.client_secret.clone(),
     }
 }
 

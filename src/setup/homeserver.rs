@@ -205,7 +205,7 @@ pub(super) fn address(text: &str, allow_plain_http: bool) -> Result<Url, Finding
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
         return bad(
             "there is something after the host and port of its address",
-            "Remove that; synod adds /_matrix and /_synapse itself",
+            "Remove that; synod adds the path itself",
         );
     }
     Ok(url)

@@ -7,6 +7,7 @@ use ruma::OwnedServerName;
 use secrecy::SecretString;
 use url::Url;
 
+use super::accounts::AccountsAccess;
 use crate::change::Path;
 
 /// Where the homeserver is, and the token that opens its Admin API.
@@ -22,6 +23,8 @@ pub struct Access {
     pub token_expires: Option<Timestamp>,
     /// The name behind the colon of the ids of its own users.
     pub server_name: OwnedServerName,
+    /// How to reach the authentication service that keeps its accounts, where the config says so.
+    pub accounts: Option<AccountsAccess>,
 }
 
 /// Where each request goes.

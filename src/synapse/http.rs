@@ -95,11 +95,11 @@ pub(super) async fn exchange(
     request: RequestBuilder,
     length: usize,
     (method, template): (&'static str, &str),
-    metrics: &Metrics,
+    (refusal, metrics): (Refusals, &Metrics),
 ) -> Result<Success, Error> {
     let started = Instant::now();
     let answer = match request.send().await {
-        Ok(response) => read(response, length).await,
+        Ok(response) => read(response, length, refusal).await,
         Err(error) => Err(fault(error)),
     };
     let took = started.elapsed();
@@ -165,23 +165,32 @@ fn failure(error: &Error) -> &'static str {
     }
 }
 
-async fn read(response: Response, length: usize) -> Result<Success, Error> {
+async fn read(response: Response, length: usize, refusal: Refusals) -> Result<Success, Error> {
     let status = response.status();
     let retry_after = header_wait(response.headers());
     let body = body(response, length).await;
     if status.is_success() {
         return Ok(Success { status: status.as_u16(), body });
     }
-    let whole = body.is_ok();
-    let said: Said =
-        body.ok().and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
-    Err(Error::new(Kind::Status(Refusal {
-        status: status.as_u16(),
-        foreign: whole && said.is_foreign(),
+    let mut refused = refusal(body.ok().as_deref());
+    refused.status = status.as_u16();
+    refused.retry_after = refused.retry_after.or(retry_after);
+    Err(Error::new(Kind::Status(refused)))
+}
+
+/// How the body of a refusal is read, where it came whole. Status and headers are added to it.
+pub(super) type Refusals = fn(Option<&[u8]>) -> Refusal;
+
+/// A refusal as the homeserver words it.
+pub(super) fn of_homeserver(body: Option<&[u8]>) -> Refusal {
+    let said: Said = body.and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+    Refusal {
+        status: 0,
+        foreign: body.is_some() && said.is_foreign(),
         errcode: said.errcode.filter(|code| is_errcode(code)),
         message: said.error.map(|text| Hostile::new(without_input(&text))),
-        retry_after: said.retry_after.or(retry_after),
-    })))
+        retry_after: said.retry_after,
+    }
 }
 
 /// The body, as long as it is not longer than `length`.

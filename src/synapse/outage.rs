@@ -1,4 +1,4 @@
-//! Whether the homeserver answers at all, as far as looks have shown.
+//! Whether the homeserver, and the authentication service beside it, answer at all, as far as looks have shown.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -19,17 +19,18 @@ pub struct Outage(Arc<Mutex<Seen>>);
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// When it is worth to ask again, if the last look got no answer.
-    again: Option<Instant>,
+    /// Why the last look got no answer, and when it is worth to ask again.
+    away: Option<(Error, Instant)>,
     /// When a look was answered last.
     answered: Option<Instant>,
 }
 
 impl Outage {
-    /// How long to wait before asking again; `None` where the last look was answered, or it is time.
-    pub fn left(&self) -> Option<Duration> {
-        let left = self.seen().again?.saturating_duration_since(Instant::now());
-        (!left.is_zero()).then_some(left)
+    /// Why the last look got no answer; `None` where it was answered, or it is time to ask again.
+    pub fn why(&self) -> Option<Error> {
+        let seen = self.seen();
+        let away = seen.away.as_ref().filter(|(_, again)| *again > Instant::now());
+        away.map(|(error, _)| error.clone())
     }
 
     /// Whether any look was answered after this moment.
@@ -42,8 +43,8 @@ impl Outage {
         let now = Instant::now();
         let mut seen = self.seen();
         match answer {
-            Err(error) if error.is_away() => seen.again = Some(now + PAUSE),
-            _ => *seen = Seen { again: None, answered: Some(now) },
+            Err(error) if error.is_away() => seen.away = Some((error.clone(), now + PAUSE)),
+            _ => *seen = Seen { away: None, answered: Some(now) },
         }
     }
 
@@ -67,17 +68,17 @@ mod tests {
     #[test]
     fn it_lasts_until_something_is_answered() {
         let (outage, begun) = (Outage::default(), Instant::now());
-        assert_eq!(outage.left(), None);
+        assert!(outage.why().is_none());
         let away = || Err::<(), _>(Error::new(Kind::Unreachable));
         outage.note(&away());
-        assert!(outage.left().is_some_and(|left| left <= PAUSE));
+        assert!(outage.why().is_some_and(|error| error.is_away()));
         assert!(!outage.has_answered_since(begun));
         // A refusal is an answer too.
         outage.note(&Err::<(), _>(Error::refused(404, "M_NOT_FOUND", "")));
-        assert_eq!(outage.left(), None);
+        assert!(outage.why().is_none());
         assert!(outage.has_answered_since(begun));
         assert!(!outage.has_answered_since(Instant::now()));
         outage.note(&away());
-        assert!(outage.left().is_some() && outage.has_answered_since(begun));
+        assert!(outage.why().is_some() && outage.has_answered_since(begun));
     }
 }

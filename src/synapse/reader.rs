@@ -25,6 +25,7 @@ use url::Url;
 use super::{
     access::{Access, Bases},
     account::{Account, Device},
+    accounts::Service,
     address::{address, template},
     http::{self, Limits},
     outage::Outage,
@@ -38,6 +39,7 @@ use crate::{
     clock::SharedClock,
     error::{
         Stop,
+        accounts::At,
         api::{Error, Kind},
     },
     metrics::Metrics,
@@ -89,6 +91,7 @@ pub(super) struct Shared {
     limits: Limits,
     bases: Bases,
     server_name: OwnedServerName,
+    accounts: Option<Arc<Service>>,
     clock: SharedClock,
     pub(super) token: TokenState,
     pub(super) throttle: Throttle,
@@ -132,8 +135,10 @@ impl Reader {
         limits: Limits,
     ) -> Result<Self, Error> {
         let client = http::client(&access, limits)?;
-        let Access { base, media, server_name, .. } = access;
+        let Access { base, media, server_name, accounts, .. } = access;
         let bases = Bases::new(base, media);
+        let accounts = accounts.map(|access| Service::new(access, limits)).transpose()?;
+        let accounts = accounts.map(Arc::new);
         let (token, throttle) = (TokenState::default(), Throttle::default());
         let (outage, statistics) = (Outage::default(), AtomicBool::default());
         let surface = Surfaces::default();
@@ -142,6 +147,7 @@ impl Reader {
             limits,
             bases,
             server_name,
+            accounts,
             clock,
             token,
             throttle,
@@ -242,6 +248,11 @@ impl Reader {
     /// The name behind the colon of the ids of the homeserver's own users.
     pub fn server_name(&self) -> &ServerName {
         &self.shared.server_name
+    }
+
+    /// The authentication service, where the config says how to reach one.
+    pub(super) fn service(&self) -> Option<&Arc<Service>> {
+        self.shared.accounts.as_ref()
     }
 
     /// Where the homeserver is asked.
@@ -375,7 +386,7 @@ impl Reader {
         let body = self.body(path, query).await?;
         if is_no_object(&body) {
             let place = format!("{} answers with an empty object or none", template(path));
-            return Err(Error::because(Kind::Unreadable, place));
+            return Err(of(path, Error::because(Kind::Unreadable, place)));
         }
         parsed(&body, path)
     }
@@ -407,7 +418,12 @@ impl Reader {
 
     async fn asked(&self, path: &Path, query: &[(&str, String)]) -> Body {
         let query = query.iter().map(|(name, value)| (*name, value.as_str()));
-        let address = address(self.shared.bases.for_path(path), path, query)?;
+        let base = match self.service().filter(|_| path.is_of_accounts()) {
+            Some(service) => service.base(),
+            None if path.is_of_accounts() => return Err(Error::new(Kind::Client)),
+            None => self.shared.bases.for_path(path),
+        };
+        let address = address(base, path, query).map_err(|error| of(path, error))?;
         match &self.memory {
             None => self.fetch(&address, path).await,
             Some(memory) => {
@@ -551,10 +567,15 @@ impl Reader {
     async fn fetch(&self, address: &Url, path: &Path) -> Body {
         let template = template(path);
         let Shared { client, limits, .. } = &*self.shared;
+        let service = self.service().filter(|_| path.is_of_accounts());
         let ask = || async {
+            if let Some(service) = service {
+                return service.get(address, &template, &self.metrics).await;
+            }
             let request = client.get(address.clone());
             let what = ("GET", template.as_str());
-            http::exchange(request, limits.length, what, &self.metrics).await?.body
+            let to = (http::of_homeserver as http::Refusals, &self.metrics);
+            http::exchange(request, limits.length, what, to).await?.body
         };
         let started = Instant::now();
         let body = ask
@@ -562,11 +583,19 @@ impl Reader {
             .when(|error| may_pass(error) && started.elapsed() < ENOUGH)
             .adjust(|error, pause| pause.map(|pause| error.retry_after().unwrap_or(pause)))
             .await;
-        self.shared.token.note(&body);
-        self.shared.throttle.note(&body);
+        // What the service says is not said of the homeserver's token, or of its pace.
+        if service.is_none() {
+            self.shared.token.note(&body);
+            self.shared.throttle.note(&body);
+        }
         self.shared.outage.note(&body);
         Ok(body?.into())
     }
+}
+
+/// An error with the side that was asked.
+pub(super) fn of(path: &Path, error: Error) -> Error {
+    if path.is_of_accounts() { error.at(At::Api) } else { error }
 }
 
 /// The same answer, where it has this field, without which it is something else than was asked for.
@@ -584,7 +613,7 @@ fn parsed<T: DeserializeOwned>(body: &[u8], path: &Path) -> Result<T, Error> {
         let (line, column) = (error.line(), error.column());
         let wanted = std::any::type_name::<T>();
         let place = format!("at {line}:{column} of {} there is no {wanted}", template(path));
-        Error::because(unreadable(&error, body), place)
+        of(path, Error::because(unreadable(&error, body), place))
     })
 }
 

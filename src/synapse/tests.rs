@@ -15,6 +15,7 @@ use wiremock::MockServer;
 use super::{Access, Reader, Writer, http::Limits};
 use crate::clock::SystemClock;
 
+mod accounts;
 mod changing;
 mod elsewhere;
 mod media;
@@ -38,6 +39,7 @@ fn access(base: &str) -> Access {
         media: None,
         token: TOKEN.into(),
         token_expires: None,
+        accounts: None,
         server_name: server_name!("example.org").to_owned(),
     }
 }

@@ -1,21 +1,23 @@
 //! Changing something at the homeserver.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use backon::Retryable as _;
 use reqwest::{
     Client,
     header::{AUTHORIZATION, HeaderValue},
 };
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use url::Url;
 
 use super::{
     access::{Access, Bases},
+    accounts::Service,
     address::{address, template},
     http::{self, Limits, Success},
     media,
-    reader::{Reader, pauses, unreadable},
+    reader::{Reader, of, pauses, unreadable},
     secrets::Secrets,
     throttle::Throttle,
     token::TokenState,
@@ -37,6 +39,7 @@ pub struct Writer {
     client: Client,
     limits: Limits,
     bases: Bases,
+    accounts: Option<Arc<Service>>,
     token: TokenState,
     throttle: Throttle,
     metrics: Metrics,
@@ -97,14 +100,15 @@ impl Writer {
         let client = http::client(&access, limits)?;
         let (token, throttle) = (TokenState::default(), Throttle::default());
         let (bases, metrics) = (Bases::new(access.base, access.media), Metrics::off());
-        Ok(Self { client, limits, bases, token, throttle, metrics })
+        Ok(Self { client, limits, bases, accounts: None, token, throttle, metrics })
     }
 
-    /// The same, noting what is said of the token and of limits where this reader does.
+    /// The same, noting what is said of the token and of limits where this reader does, and asking the
+    /// authentication service with the same token.
     #[must_use]
     pub fn noting(self, reader: &Reader) -> Self {
         let (token, throttle) = (reader.token().clone(), reader.throttle().clone());
-        Self { token, throttle, ..self }
+        Self { token, throttle, accounts: reader.service().cloned(), ..self }
     }
 
     /// The same, whose requests are counted here.
@@ -133,14 +137,32 @@ impl Writer {
             return Err(SendError::NotPermitted);
         }
         let query = step.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let address = address(self.bases.for_path(&step.path), &step.path, query)
-            .map_err(SendError::NotSent)?;
+        let service = self.accounts.as_deref().filter(|_| step.path.is_of_accounts());
+        let base = match service {
+            Some(service) => service.base(),
+            None if step.path.is_of_accounts() => {
+                return Err(SendError::NotSent(Error::new(Kind::Client)));
+            }
+            None => self.bases.for_path(&step.path),
+        };
+        let path = match step.path.slot() {
+            Some(slot) => {
+                let made = secrets.get(slot).ok_or(SendError::NoSecret)?;
+                step.path.filled(made.expose_secret())
+            }
+            None => step.path.clone(),
+        };
+        let address = address(base, &path, query).map_err(SendError::NotSent)?;
         let body = secrets.fill(&step.body).ok_or(SendError::NoSecret)?;
         let bearer = match &step.bearer {
             Some(name) => Some(secrets.bearer(name).ok_or(SendError::NoSecret)?),
             None => None,
         };
-        let success = match self.deliver(step, &address, &body, bearer.as_ref()).await {
+        let delivered = match service {
+            Some(service) => self.deliver_to(service, step, &address, &body).await,
+            None => self.deliver(step, &address, &body, bearer.as_ref()).await,
+        };
+        let success = match delivered {
             Ok(success) => success,
             Err(error) => {
                 let error = error.unless(|text| secrets.shows_in(text));
@@ -149,6 +171,29 @@ impl Writer {
             }
         };
         answer(step, success, secrets)
+    }
+
+    /// Sends the request to the authentication service, and again when told to. No token of the
+    /// homeserver goes there.
+    async fn deliver_to(
+        &self,
+        service: &Service,
+        step: &Step,
+        address: &Url,
+        body: &Value,
+    ) -> Result<Success, Error> {
+        let template = template(&step.path);
+        let send = || service.send(step.method, (address, &template), body, &self.metrics);
+        let answer = send
+            .retry(pauses(self.limits.pause))
+            .adjust(|error, pause| too_early(error, pause?))
+            .await;
+        match answer {
+            Err(error) if has_ended(step, &error) => {
+                Ok(Success { status: 200, body: Ok(Vec::new()) })
+            }
+            answer => answer,
+        }
     }
 
     /// Sends the request, and again when told to; with the `bearer` in place of the admin token, where
@@ -174,7 +219,8 @@ impl Writer {
             if let Some(bearer) = bearer {
                 request = request.header(AUTHORIZATION, bearer.clone());
             }
-            http::exchange(request, self.limits.length, (name, &template), &self.metrics)
+            let to = (http::of_homeserver as http::Refusals, &self.metrics);
+            http::exchange(request, self.limits.length, (name, &template), to)
         };
         let answer = send
             .retry(pauses(self.limits.pause))
@@ -189,6 +235,19 @@ impl Writer {
     }
 }
 
+/// Whether a step was to end a session that has ended by itself meanwhile.
+fn has_ended(step: &Step, error: &Error) -> bool {
+    let told = match step.path.parts() {
+        [.., list, _, what] if list.ends_with("-sessions") => match what.as_str() {
+            "finish" => Some(400),
+            "revoke" => Some(409),
+            _ => None,
+        },
+        _ => None,
+    };
+    told.is_some() && !error.is_foreign() && error.status() == told
+}
+
 /// How long to wait before the same step is sent again, where it was said that it came too early, so
 /// that nothing was done. Proxies often do not say when.
 fn too_early(error: &Error, pause: Duration) -> Option<Duration> {
@@ -200,6 +259,8 @@ fn too_early(error: &Error, pause: Duration) -> Option<Duration> {
 fn judge(error: Error, made: bool) -> SendError {
     match error.kind() {
         _ if made && error.is_of_token() => SendError::NotTaken(error),
+        // Without a token for the authentication service the step itself is not sent.
+        _ if error.is_before_entry() => SendError::NotSent(error),
         Kind::Part | Kind::Client | Kind::Unreachable => SendError::NotSent(error),
         Kind::MediaElsewhere | Kind::NoMedia => SendError::Refused(error),
         // 408 can come from a proxy that had passed on a part of the request.
@@ -218,7 +279,8 @@ fn answer(step: &Step, success: Success, secrets: &mut Secrets) -> Result<Answer
         Ok(bytes) => match serde_json::from_slice(&bytes) {
             Ok(body) => (body, None),
             Err(error) => {
-                return Err(SendError::Unknown(Error::new(unreadable(&error, &bytes))));
+                let error = Error::new(unreadable(&error, &bytes));
+                return Err(SendError::Unknown(of(&step.path, error)));
             }
         },
         Err(error) => (Value::Null, Some(error)),
@@ -230,6 +292,7 @@ fn answer(step: &Step, success: Success, secrets: &mut Secrets) -> Result<Answer
     if revealed {
         Ok(Answer { status, body })
     } else {
-        Err(SendError::Unknown(fault.unwrap_or_else(|| Error::new(Kind::Unreadable))))
+        let fault = fault.unwrap_or_else(|| Error::new(Kind::Unreadable));
+        Err(SendError::Unknown(of(&step.path, fault)))
     }
 }

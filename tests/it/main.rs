@@ -16,6 +16,7 @@ mod config;
 mod core_dumps;
 mod coverage;
 mod crash;
+mod delegated;
 mod demoted;
 mod described;
 mod desk;

@@ -192,7 +192,7 @@ async fn main_dies(synapse: &Synapse, scene: &Scene, many: &[Account]) -> Result
     let yes = say_yes(scene, &question, many.len()).await?;
     until_some(scene, many, true).await?;
     synapse.kill().await?;
-    told_since(scene, mark, "the homeserver does not answer; I go on when it does").await?;
+    told_since(scene, mark, "got no answer from it").await?;
     synapse.start_again().await?;
     let told = ended(scene, &yes).await?;
     says(&told, "Done · 60 of 60", &["done 60"]);

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::token::{self, TOKEN_GONE, existing};
+use super::{
+    there,
+    token::{self, GONE_THERE, OTHERWISE_THERE, TOKEN_GONE, existing},
+};
 use crate::commands::refusals::Meaning;
 use crate::{
     change::{
@@ -17,7 +20,7 @@ use crate::{
 };
 
 pub(super) const SPEC: Spec = Spec::action::<Delete>("delete", &["regtok delete welcome-friends"])
-    .delegated(Delegated::Nothing);
+    .delegated(Delegated::There);
 
 /// Delete registration tokens, so that nobody can register with them
 ///
@@ -31,7 +34,8 @@ struct Delete {
 }
 
 /// What it means where the homeserver refuses it.
-const REFUSALS: &[Meaning] = &[TOKEN_GONE.nothing_to_do()];
+const REFUSALS: &[Meaning] =
+    &[TOKEN_GONE.nothing_to_do(), GONE_THERE.nothing_to_do(), OTHERWISE_THERE];
 
 #[async_trait]
 impl Action for Delete {
@@ -68,6 +72,13 @@ impl Action for Delete {
 
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         token::exists(subject, seen)?;
+        if let Some(id) = token::id(seen) {
+            if seen.is("revoked") {
+                return Err(Skip::already(Line::new().code(subject).plain(" is already revoked")));
+            }
+            let wanted = FactMap::from([("revoked".to_owned(), json!(true))]);
+            return Ok(Change { steps: vec![there::revoke(id)], wanted });
+        }
         let path = token::path(&subject.segment());
         let step = Step::new(Method::Delete, path, Value::Null);
         Ok(Change {
@@ -77,7 +88,9 @@ impl Action for Delete {
     }
 
     fn outcome(&self, subject: &Subject, before: &Snapshot, _: &[Answer], _: &Snapshot) -> Outcome {
-        Outcome::done(Line::new().code(subject).plain(" is deleted"), undo(subject, before))
+        // The service deletes none: it keeps it, and lets nobody register with it.
+        let said = if token::id(before).is_some() { " is revoked" } else { " is deleted" };
+        Outcome::done(Line::new().code(subject).plain(said), undo(subject, before))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 pub(super) const SPEC: Spec =
     Spec::query::<Details>("details", &["regtok details welcome-friends"])
         .also(&["show"])
-        .delegated(Delegated::Nothing);
+        .delegated(Delegated::There);
 
 /// Show a registration token: how often it was used, and when it expires
 #[derive(Debug, clap::Args)]
@@ -32,10 +32,11 @@ struct Details {
 impl Details {
     async fn found<T: DeserializeOwned>(&self, reader: &Reader) -> Result<T, Stop> {
         reader.may_name(&Subject::Token(self.token.clone()))?;
-        reader.find(&token::path(&self.token), &[]).await?.ok_or_else(|| {
+        let found = token::find(&self.token, reader).await?.ok_or_else(|| {
             Stop::not_found(Line::new().plain("there is no token ").code(&self.token))
                 .or(&["regtok", "list"])
-        })
+        })?;
+        serde_json::from_value(found).map_err(|_| token::unread())
     }
 }
 

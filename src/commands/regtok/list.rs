@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(super) const SPEC: Spec = Spec::query::<List>("list", &["regtok list", "regtok list --valid"])
-    .delegated(Delegated::Nothing);
+    .delegated(Delegated::There);
 
 /// List the registration tokens
 #[derive(Debug, clap::Args)]

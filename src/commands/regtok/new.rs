@@ -3,8 +3,11 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::token::{self, END_TO_COME, Expiry, Until, named};
-use crate::commands::refusals::Meaning;
+use super::{
+    there,
+    token::{self, END_TO_COME, Expiry, OTHERWISE_THERE, Until, named},
+};
+use crate::commands::refusals::{BY_SERVICE, Meaning};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -24,7 +27,7 @@ pub(super) const SPEC: Spec = Spec::action::<New>(
         "regtok new --token for-the-choir --uses-allowed 20",
     ],
 )
-.delegated(Delegated::Nothing);
+.delegated(Delegated::There);
 
 /// Create a registration token, with which people can register an account
 ///
@@ -63,6 +66,23 @@ impl New {
     }
 }
 
+impl New {
+    /// Makes one usable again that was revoked at the authentication service, where a name is given once:
+    /// for as many more as are asked for.
+    fn again(&self, id: &str, seen: &Snapshot) -> Change {
+        let used = seen.extra.get("completed").and_then(Value::as_u64).unwrap_or_default();
+        let uses = self.uses().map(|uses| uses.saturating_add(used));
+        let fields = Map::from_iter([
+            ("uses_allowed".to_owned(), json!(uses)),
+            ("expiry_time".to_owned(), json!(self.expiry())),
+        ]);
+        let steps = vec![there::unrevoke(id), there::change(id, &fields)];
+        let mut wanted: FactMap = fields.into_iter().collect();
+        wanted.insert("revoked".to_owned(), json!(false));
+        Change { steps, wanted }
+    }
+}
+
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[
     Meaning::new(
@@ -78,6 +98,13 @@ const REFUSALS: &[Meaning] = &[
         "",
         "the homeserver does not accept this token: use 1 to 64 characters of A-Z a-z 0-9 . _ ~ -",
     ),
+    Meaning::new(
+        409,
+        BY_SERVICE,
+        "",
+        "this token already exists; `!regtok details` shows it, `!regtok update` changes it",
+    ),
+    OTHERWISE_THERE,
 ];
 
 #[async_trait]
@@ -109,6 +136,7 @@ impl Action for New {
         let names: Vec<&Value> = all.iter().map(|token| &token["token"]).collect();
         let mut seen = Snapshot::default();
         seen.extra.insert("tokens".to_owned(), json!(names));
+        token::note_keeper(&mut seen, reader).await?;
         seen.note_now(reader.now());
         Ok(seen)
     }
@@ -127,6 +155,9 @@ impl Action for New {
         let mut wanted = FactMap::new();
         match (&self.token, subject) {
             (Some(token), Subject::Token(_)) => {
+                if let (Some(id), true) = (token::id(seen), seen.is("revoked")) {
+                    return Ok(self.again(id, seen));
+                }
                 if seen.is("exists") {
                     let why = Line::new().plain("there is a token ").code(token).plain(" already");
                     return Err(Skip::refused(why).or(format!("regtok details {token}")));
@@ -146,6 +177,14 @@ impl Action for New {
         }
         body.insert("uses_allowed".to_owned(), json!(self.uses()));
         body.insert("expiry_time".to_owned(), json!(self.expiry()));
+        if token::are_there(seen) {
+            if self.length.is_some() {
+                let why = "the authentication service chooses how long a token is; leave out --length, \
+                    or name one with --token";
+                return Err(Skip::refused(why));
+            }
+            return Ok(Change { steps: vec![there::make(self.token.as_deref(), &body)], wanted });
+        }
         let path = Path::admin(["v1", "registration_tokens", "new"]);
         let step = Step::new(Method::Post, path, Value::Object(body));
         Ok(Change { steps: vec![step], wanted })
@@ -158,7 +197,10 @@ impl Action for New {
         answers: &[Answer],
         after: &Snapshot,
     ) -> Outcome {
-        let made = answers.first().and_then(|answer| answer.body["token"].as_str());
+        let made = answers.first().and_then(|answer| {
+            let there = answer.body.pointer("/data/attributes/token");
+            there.unwrap_or(&answer.body["token"]).as_str()
+        });
         // One that was named is found, or not, by what was wanted.
         let listed = |token: &str| {
             let tokens = after.extra.get("tokens").and_then(Value::as_array);

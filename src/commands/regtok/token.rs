@@ -6,9 +6,13 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::there;
 use crate::{
     change::{Path, Skip, Snapshot, Subject},
-    commands::{arguments::Moment, refusals::Meaning},
+    commands::{
+        arguments::Moment,
+        refusals::{BY_SERVICE, Meaning},
+    },
     error::Stop,
     reply::{Fact, Line},
     synapse::Reader,
@@ -20,6 +24,18 @@ const LONGEST: usize = 64;
 /// The token has gone since it was looked at.
 pub(super) const TOKEN_GONE: Meaning =
     Meaning::new(404, "M_NOT_FOUND", "", "the token no longer exists; it did when I looked");
+
+/// The same, as the authentication service says it.
+pub(super) const GONE_THERE: Meaning =
+    Meaning::new(404, BY_SERVICE, "", "the token no longer exists; it did when I looked");
+
+/// Somebody else has revoked it since, or taken that back.
+pub(super) const OTHERWISE_THERE: Meaning = Meaning::new(
+    400,
+    BY_SERVICE,
+    "",
+    "the authentication service refuses that of this token; look again with `!regtok list`",
+);
 
 /// The token would end before it could be used.
 pub(super) const END_TO_COME: Meaning =
@@ -68,11 +84,20 @@ pub(super) struct Token {
     pub(super) completed: i64,
     /// When it expires, in milliseconds; `None` for never.
     pub(super) expiry_time: Option<i64>,
+    /// Whether the authentication service lets nobody register with it any more.
+    #[serde(default)]
+    pub(super) revoked: bool,
+    /// By what the authentication service names it, where that keeps it.
+    #[serde(default)]
+    pub(super) id: Option<String>,
 }
 
 impl Token {
     /// Whether anybody can register with it, and why not.
     fn state(&self, now: Timestamp) -> Line {
+        if self.revoked {
+            return Line::new().strong("revoked");
+        }
         if self.expiry_time.is_some_and(|at| at <= now.as_millisecond()) {
             return Line::new().strong("expired");
         }
@@ -214,8 +239,12 @@ pub(super) fn path(token: &str) -> Path {
     Path::admin(["v1", "registration_tokens", token])
 }
 
-/// Every token that there is. `GET /_synapse/admin/v1/registration_tokens`.
+/// Every token that there is. `GET /_synapse/admin/v1/registration_tokens`, or those of the
+/// authentication service.
 pub(super) async fn all(reader: &Reader, valid: Option<bool>) -> Result<Vec<Value>, Stop> {
+    if reader.has_service().await? {
+        return there::all(reader, valid).await;
+    }
     #[derive(Deserialize)]
     struct TokenList {
         registration_tokens: Vec<Value>,
@@ -223,6 +252,35 @@ pub(super) async fn all(reader: &Reader, valid: Option<bool>) -> Result<Vec<Valu
     let query = valid.map(|valid| ("valid", valid.to_string()));
     let path = Path::admin(["v1", "registration_tokens"]);
     Ok(reader.get::<TokenList>(&path, query.as_slice()).await?.registration_tokens)
+}
+
+/// The token of this name, as the homeserver or the authentication service has it.
+pub(super) async fn find(name: &str, reader: &Reader) -> Result<Option<Value>, Stop> {
+    if reader.has_service().await? {
+        // It finds them by ids of its own only.
+        let all = there::all(reader, None).await?;
+        return Ok(all.into_iter().find(|token| token["token"] == name));
+    }
+    Ok(reader.find(&path(name), &[]).await?)
+}
+
+/// Under this it is noted that the authentication service keeps the tokens.
+const THERE: &str = "tokens-there";
+
+/// Whether the authentication service keeps the tokens, as that was noted.
+pub(super) fn are_there(seen: &Snapshot) -> bool {
+    seen.extra.get(THERE).and_then(Value::as_bool) == Some(true)
+}
+
+/// Notes who keeps the tokens.
+pub(super) async fn note_keeper(seen: &mut Snapshot, reader: &Reader) -> Result<(), Stop> {
+    seen.extra.insert(THERE.to_owned(), json!(reader.has_service().await?));
+    Ok(())
+}
+
+/// By what the authentication service names the token that was seen, where that keeps it.
+pub(super) fn id(seen: &Snapshot) -> Option<&str> {
+    seen.extra.get("id").and_then(Value::as_str)
 }
 
 /// Every token that there is.
@@ -258,7 +316,7 @@ fn read(rows: Vec<Value>) -> Result<Vec<Token>, Stop> {
 }
 
 /// A list of tokens of which one is not in the form that it should have.
-fn unread() -> Stop {
+pub(super) fn unread() -> Stop {
     Stop::failed("the homeserver's list of registration tokens is not in the expected format")
 }
 
@@ -277,8 +335,11 @@ pub(super) fn subjects(tokens: &[String]) -> Vec<Subject> {
 /// Looks at a token. What is no token has nothing to be seen.
 pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
     let Subject::Token(token) = subject else { return Ok(Snapshot::default()) };
-    let found = reader.find::<Token>(&path(token), &[]).await?;
-    Ok(seen(found.as_ref(), reader.now()))
+    let found = find(token, reader).await?.map(serde_json::from_value::<Token>);
+    let found = found.transpose().map_err(|_| unread())?;
+    let mut seen = seen(found.as_ref(), reader.now());
+    note_keeper(&mut seen, reader).await?;
+    Ok(seen)
 }
 
 /// What binds and what is shown of a token.
@@ -290,6 +351,10 @@ pub(super) fn seen(token: Option<&Token>, now: Timestamp) -> Snapshot {
         seen.preconditions.insert("expiry_time".to_owned(), json!(token.expiry_time));
         seen.extra.insert("completed".to_owned(), json!(token.completed));
         seen.extra.insert("pending".to_owned(), json!(token.pending));
+        if let Some(id) = &token.id {
+            seen.extra.insert("id".to_owned(), json!(id));
+            seen.preconditions.insert("revoked".to_owned(), json!(token.revoked));
+        }
         seen.display = token.facts(now);
     }
     seen.note_now(now);
@@ -324,6 +389,8 @@ pub(super) mod testing {
             pending: 0,
             completed: 2,
             expiry_time: expiry,
+            revoked: false,
+            id: None,
         };
         super::seen(Some(&token), now())
     }

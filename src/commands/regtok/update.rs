@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use clap::ArgGroup;
 use serde_json::{Map, Value, json};
 
-use super::token::{self, END_TO_COME, Expiry, TOKEN_GONE, Until, existing};
+use super::{
+    there,
+    token::{self, END_TO_COME, Expiry, GONE_THERE, OTHERWISE_THERE, TOKEN_GONE, Until, existing},
+};
 use crate::commands::refusals::Meaning;
 use crate::{
     change::{
@@ -24,7 +27,7 @@ pub(super) const SPEC: Spec = Spec::action::<Update>(
         "regtok update welcome-friends --uses-allowed -1 --expire-at 2030-01-01",
     ],
 )
-.delegated(Delegated::Nothing);
+.delegated(Delegated::There);
 
 /// Change how often a registration token can be used, and until when
 ///
@@ -98,6 +101,8 @@ const REFUSALS: &[Meaning] = &[
     END_TO_COME,
     Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver accepts whole numbers from 0 on"),
     TOKEN_GONE,
+    GONE_THERE,
+    OTHERWISE_THERE,
 ];
 
 #[async_trait]
@@ -138,8 +143,13 @@ impl Action for Update {
             )
             .or(format!("regtok details {}", subject.typed())));
         }
-        let path = token::path(&subject.segment());
-        let step = Step::new(Method::Put, path, Value::Object(fields)).idempotent();
+        let step = match token::id(seen) {
+            Some(id) => there::change(id, &fields),
+            None => {
+                let path = token::path(&subject.segment());
+                Step::new(Method::Put, path, Value::Object(fields)).idempotent()
+            }
+        };
         Ok(Change { steps: vec![step], wanted })
     }
 

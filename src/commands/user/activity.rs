@@ -184,6 +184,7 @@ mod tests {
             media: None,
             token: "none".into(),
             token_expires: None,
+            accounts: None,
             server_name: "example.org".try_into().unwrap(),
         };
         let reader = Reader::new(access, Arc::new(FixedClock::at(now()))).unwrap();

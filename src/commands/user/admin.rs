@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::account::{self, words};
+use super::{
+    account::{self, words},
+    kept,
+};
 use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NO_ROW, NOT_ITSELF, NOT_LOCAL};
 use crate::{
     change::{
@@ -16,7 +19,7 @@ use crate::{
     },
     error::Stop,
     reply::{Line, Reply, Sheet},
-    synapse::{Account, Reader},
+    synapse::{Account, Keeper, Reader},
 };
 
 pub(super) const SPEC: Spec = Spec::of::<Admin>(
@@ -29,7 +32,7 @@ pub(super) const SPEC: Spec = Spec::of::<Admin>(
         "user admin revoke @ann:example.org",
     ],
 )
-.delegated(Delegated::Nothing);
+.delegated(Delegated::There);
 
 /// Show whether an account is a server admin, make it one, or make it an ordinary account again
 ///
@@ -83,13 +86,21 @@ impl Query for Show {
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
         let user = reader.user_id(&self.user)?;
-        let account = account::existing(&user, reader).await?;
-        Ok(told(&account))
+        let mut account = account::existing(&user, reader).await?;
+        let mut facts = Vec::new();
+        if let Keeper::Service(kept) = reader.keeper(&user).await? {
+            facts.extend(kept::difference(&account, &kept));
+            (account.admin, account.deactivated) = (kept.admin, kept.deactivated);
+        }
+        Ok(told(&account).facts(facts))
     }
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
         let user = reader.user_id(&self.user)?;
         account::existing(&user, reader).await?;
+        if let Keeper::Service(kept) = reader.keeper(&user).await? {
+            return Ok(sheet.object("admin", &json!({ "admin": kept.admin }))?);
+        }
         let path = Path::admin(["v1", "users", user.as_str(), "admin"]);
         let answered: Value = reader.get(&path, &[]).await?;
         Ok(sheet.object("admin", &answered)?)
@@ -111,12 +122,17 @@ fn told(account: &Account) -> Reply {
 }
 
 /// Makes an account a server admin or an ordinary one
-/// (`PUT /_synapse/admin/v1/users/{user_id}/admin`).
+/// (`PUT /_synapse/admin/v1/users/{user_id}/admin`, or `POST /api/admin/v1/users/{id}/set-admin` of the
+/// authentication service).
 #[derive(Debug)]
 struct Make {
     user: UserRef,
     admin: bool,
 }
+
+/// From when on it holds where the authentication service keeps the account.
+const IN_FORCE: &str = "for apps that ask for it when they log in next; sessions that there are keep \
+    the rights that they have";
 
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[NOT_ITSELF, NOT_LOCAL, ACCOUNT_GONE, NO_ROW];
@@ -141,7 +157,11 @@ impl Action for Make {
     }
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
-        Ok(account::snapshot(subject, reader).await?.0)
+        let (mut seen, account) = account::snapshot(subject, reader).await?;
+        if let Some(account) = account {
+            kept::note(&mut seen, &account, reader).await?;
+        }
+        Ok(seen)
     }
 
     fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
@@ -164,8 +184,15 @@ impl Action for Make {
             }
             _ => {}
         }
-        let path = Path::admin(["v1", "users", &subject.segment(), "admin"]);
-        let step = Step::new(Method::Put, path, json!({ "admin": self.admin })).idempotent();
+        let body = json!({ "admin": self.admin });
+        let step = match kept::id(seen) {
+            Some(id) => Step::new(Method::Post, Path::accounts(["users", id, "set-admin"]), body),
+            None => {
+                let path = Path::admin(["v1", "users", &subject.segment(), "admin"]);
+                Step::new(Method::Put, path, body)
+            }
+        };
+        let step = step.idempotent();
         let wanted = FactMap::from([("admin".to_owned(), json!(self.admin))]);
         Ok(Change { steps: vec![step], wanted })
     }
@@ -182,6 +209,8 @@ impl Action for Make {
             Undo::Command(words(["user", "admin", back, id])),
         )
         .facts(after.shown_as(&["Name"]).chain([("It may", means.into())]))
+        .facts(kept::id(after).map(|_| ("In force", IN_FORCE.into())))
+        .facts(kept::told(after))
     }
 }
 

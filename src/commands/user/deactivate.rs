@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::account::{self, how_many, noted, words};
+use super::{
+    account::{self, how_many, noted, words},
+    kept,
+};
 use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL, OTHER_BODY, of_either};
 use crate::{
     change::{
@@ -231,6 +234,7 @@ pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snaps
         let shown = |text: &Option<Hostile>| text.as_ref().is_some_and(|text| !text.is_empty());
         let profile = shown(&account.displayname) || shown(&account.avatar_url);
         seen.extra.insert("profile".to_owned(), json!(u8::from(profile)));
+        kept::note(&mut seen, &account, reader).await?;
     }
     Ok(seen)
 }
@@ -262,18 +266,27 @@ fn left_over(seen: &Snapshot, erase: bool) -> Vec<String> {
 pub(super) fn change(subject: &Subject, seen: &Snapshot, erase: bool) -> Result<Change, Skip> {
     account::exists(subject, seen)?;
     if seen.is("deactivated") && !left_over(seen, erase).is_empty() {
-        return Ok(change_to(subject, erase));
+        return Ok(change_to(subject, seen, erase));
     }
     match (seen.is("deactivated"), seen.is("erased"), erase) {
         (true, true, _) => Err(account::already(subject, "is already deactivated and erased")),
         (true, false, false) => {
             Err(account::already(subject, "is already deactivated, and not erased"))
         }
-        _ => Ok(change_to(subject, erase)),
+        _ => Ok(change_to(subject, seen, erase)),
     }
 }
 
-fn change_to(subject: &Subject, erase: bool) -> Change {
+/// Where the authentication service keeps the account it is told, and tells the homeserver afterwards:
+/// `POST /api/admin/v1/users/{id}/deactivate`.
+fn change_to(subject: &Subject, seen: &Snapshot, erase: bool) -> Change {
+    if let Some(id) = kept::id(seen) {
+        let path = Path::accounts(["users", id, "deactivate"]);
+        // Where this is left out, it erases.
+        let body = json!({ "skip_erase": !erase });
+        let wanted = FactMap::from([("deactivated".to_owned(), Value::Bool(true))]);
+        return Change { steps: vec![Step::new(Method::Post, path, body).idempotent()], wanted };
+    }
     let path = Path::admin(["v1", "deactivate", &subject.segment()]);
     let body = json!({ "erase": erase });
     let mut wanted = FactMap::from([("deactivated".to_owned(), Value::Bool(true))]);
@@ -395,6 +408,12 @@ fn not_back(erased: bool) -> String {
 
 /// That it is deactivated, and whether it is erased.
 fn title(subject: &Subject, after: &Snapshot) -> Line {
+    if kept::lags(after) {
+        return Line::new().code(subject).plain(
+            " is deactivated at the authentication service. That now tells the homeserver; I will say \
+             here what became of it there",
+        );
+    }
     let title = Line::new().code(subject).plain(" is deactivated and ");
     if after.is("erased") { title.strong("ERASED") } else { title.strong("not erased") }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     account::{self, Belongings},
-    specified,
+    kept, specified,
 };
 use crate::{
     change::{Path, Power, Subject},
@@ -65,10 +65,11 @@ impl Query for Details {
             return Ok(Self::all_of(&account, memory, reader.now()));
         }
         // All at once: the answer takes as long as the slowest, not as long as the sum.
-        let (account, belongings, reports) = tokio::join!(
+        let (account, belongings, reports, keeper) = tokio::join!(
             reader.account(&user),
             Belongings::of(&user, reader),
-            reports(&user, reader)
+            reports(&user, reader),
+            reader.keeper(&user)
         );
         let Some(mut account) = account? else {
             return Err(account::unknown(&user, reader).await);
@@ -77,6 +78,8 @@ impl Query for Details {
             return Ok(Self::all_of(&account, memory, reader.now()));
         }
         account.last_seen = belongings.last_seen(&account);
+        let sessions = kept::sessions_of(&keeper, reader).await;
+        let compared = kept::compared(&mut account, keeper);
         let mut facts = if self.all {
             account::facts(&account, reader.now())
         } else {
@@ -85,6 +88,7 @@ impl Query for Details {
         facts.extend(contacts(&account, self.show_3pid));
         facts.extend(belongings.facts());
         facts.push(("Open reports", reports));
+        facts.extend(sessions.into_iter().chain(compared));
         let remembered = memory.of(&Subject::User(user.clone()), PAST);
         Ok(told(&user, facts, &remembered, self.all, reader.now()))
     }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{account, specified};
+use super::{account, kept, specified};
 use crate::commands::refusals::{
     ACCOUNT_GONE, LOCKED_TOO, Meaning, NO_ROW, NOT_LOCAL, OTHER_VALUE,
 };
@@ -20,8 +20,17 @@ use crate::{
     },
     error::Stop,
     reply::{Fact, Line},
-    synapse::{Account, Reader},
+    synapse::{Account, Kept, Reader},
 };
+
+/// The same state of an account that the authentication service keeps.
+#[derive(Debug)]
+pub(super) struct Elsewhere {
+    /// Whether an account is in it.
+    pub(super) of: fn(&Kept) -> bool,
+    /// What the service does to set it, and to end it.
+    pub(super) does: [&'static str; 2],
+}
 
 /// Such a state.
 #[derive(Debug)]
@@ -34,6 +43,9 @@ pub(super) struct Flag {
     pub(super) step: fn(&str, bool) -> Step,
     /// The last part of the specification's endpoint for the same, where it has one.
     pub(super) specified: Option<&'static str>,
+    /// Where an authentication service keeps the account, what has this state there; `None` where it stays
+    /// with the homeserver.
+    pub(super) elsewhere: Option<Elsewhere>,
     /// What is said of setting it.
     pub(super) set: Wording,
     /// What is said of ending it.
@@ -57,6 +69,11 @@ impl Flag {
         Turn { switch: Flagged { users, flag: self, holes }, on }
     }
 }
+
+/// From when on a lock by the authentication service holds: Synapse remembers for so long which tokens
+/// it takes (`synapse/api/auth/mas.py`).
+const IN_FORCE: &str =
+    "within two minutes; for so long the homeserver may take the tokens that it knows";
 
 /// What a refusal means where they are told something first.
 static TOLD: LazyLock<Vec<Meaning>> = LazyLock::new(|| tell::meanings(REFUSALS));
@@ -115,7 +132,12 @@ impl Switch for Flagged {
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let (mut seen, account) = account::snapshot(subject, reader).await?;
         if let Some(account) = account {
-            let is_set = (self.flag.of)(&account);
+            let mut is_set = (self.flag.of)(&account);
+            if let Some(elsewhere) = &self.flag.elsewhere
+                && let Some(kept) = kept::note(&mut seen, &account, reader).await?
+            {
+                is_set = (elsewhere.of)(&kept);
+            }
             seen.preconditions.insert(self.flag.key.to_owned(), json!(is_set));
             if self.holes && !is_set && !seen.is("deactivated") && account.told.is_none() {
                 holes::note_of_account(&mut seen, account::id(subject)?, reader).await;
@@ -142,6 +164,11 @@ impl Switch for Flagged {
     }
 
     fn step(&self, subject: &Subject, seen: &Snapshot, on: bool) -> Step {
+        if let (Some(Elsewhere { does: [set, end], .. }), Some(id)) =
+            (&self.flag.elsewhere, kept::id(seen))
+        {
+            return kept::step(id, if on { set } else { end });
+        }
         let user = subject.segment();
         let by_specification = self
             .flag
@@ -167,7 +194,10 @@ impl Switch for Flagged {
     fn facts(&self, after: &Snapshot, on: bool) -> Vec<Fact> {
         let [set, ended] = self.flag.may;
         let may = Line::from(if on { set } else { ended });
-        after.shown_as(&["Name"]).chain([("It may", may)]).collect()
+        let named = after.shown_as(&["Name"]).chain([("It may", may)]);
+        let slow = on && kept::id(after).is_some();
+        let when = slow.then(|| ("In force", IN_FORCE.into()));
+        named.chain(when).chain(kept::told(after)).collect()
     }
 }
 

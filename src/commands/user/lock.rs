@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     account::words,
-    flag::{Flag, Flagged},
+    flag::{Elsewhere, Flag, Flagged},
 };
 use crate::{
     change::{Method, Path, Step},
@@ -26,10 +26,11 @@ pub(super) const SPEC: Spec = Spec::of::<Lock>(
 )
 .ending()
 .since(1, 93)
-.delegated(Delegated::Nothing)
+.delegated(Delegated::There)
 .specified(Specified::Lock);
 
-/// An account that can do nothing (`PUT /_synapse/admin/v2/users/{user_id}`).
+/// An account that can do nothing (`PUT /_synapse/admin/v2/users/{user_id}`, or
+/// `POST /api/admin/v1/users/{id}/lock` and `/unlock` of the authentication service).
 pub(super) static LOCKED: Flag = Flag {
     key: "locked",
     of: |account| account.locked,
@@ -37,6 +38,7 @@ pub(super) static LOCKED: Flag = Flag {
         Step::new(Method::Put, Path::admin(["v2", "users", user]), json!({ "locked": on }))
     },
     specified: Some("lock"),
+    elsewhere: Some(Elsewhere { of: |kept| kept.locked, does: ["lock", "unlock"] }),
     set: Wording {
         verb: "user lock",
         did: "locked",

@@ -5,8 +5,8 @@ use clap::ArgGroup;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::account;
-use crate::commands::refusals::{ACCOUNT_GONE, LOGIN_AS_SELF, Meaning, NOT_LOCAL};
+use super::{account, kept};
+use crate::commands::refusals::{ACCOUNT_GONE, BY_SERVICE, LOGIN_AS_SELF, Meaning, NOT_LOCAL};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -29,7 +29,7 @@ pub(super) const SPEC: Spec = Spec::action::<Login>(
         "user login @ann:example.org --expire-never",
     ],
 )
-.delegated(Delegated::Nothing);
+.delegated(Delegated::There);
 
 /// Make an access token that acts as an account, and send it only to you, in a direct room
 ///
@@ -107,7 +107,21 @@ const REFUSALS: &[Meaning] = &[
         "",
         "the homeserver does not accept this time; give one in the future",
     ),
+    Meaning::new(
+        410,
+        BY_SERVICE,
+        "",
+        "the authentication service has it as deactivated, so nobody can act as it",
+    ),
 ];
+
+/// What such a token may do where the authentication service makes it: all that the account may, and
+/// nothing of a server admin.
+const SCOPE: &str = "urn:matrix:client:api:*";
+
+/// Where the answer has the token: of the homeserver, and of the authentication service.
+const HERE: &str = "/access_token";
+const THERE: &str = "/data/attributes/access_token";
 
 #[async_trait]
 impl Action for Login {
@@ -133,7 +147,10 @@ impl Action for Login {
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let (seen, caller) = tokio::join!(account::snapshot(subject, reader), reader.caller());
-        let (mut seen, _) = seen?;
+        let (mut seen, account) = seen?;
+        if let Some(account) = account {
+            kept::note(&mut seen, &account, reader).await?;
+        }
         seen.preconditions.insert("own".to_owned(), json!(Some(&caller?) == subject.user()));
         seen.note_now(reader.now());
         Ok(seen)
@@ -163,13 +180,17 @@ impl Action for Login {
         if seen.is("deactivated") {
             return Err(refuse(" is deactivated, so nobody can act as it"));
         }
-        let body = match self.until(seen.noted_now()).map_err(untimely)? {
+        let (until, now) = (self.until(seen.noted_now()).map_err(untimely)?, seen.noted_now());
+        let wanted = FactMap::from([("deactivated".to_owned(), json!(false))]);
+        if let Some(id) = kept::id(seen) {
+            return Ok(Change { steps: vec![personal(id, until, now)], wanted });
+        }
+        let body = match until {
             Some(until) => json!({ "valid_until_ms": until.as_millisecond() }),
             None => json!({}),
         };
         let path = Path::admin(["v1", "users", &subject.segment(), "login"]);
-        let step = Step::new(Method::Post, path, body).revealing("/access_token", "token");
-        let wanted = FactMap::from([("deactivated".to_owned(), json!(false))]);
+        let step = Step::new(Method::Post, path, body).revealing(HERE, "token");
         Ok(Change { steps: vec![step], wanted })
     }
 
@@ -181,7 +202,8 @@ impl Action for Login {
         _after: &Snapshot,
     ) -> Outcome {
         let made = answers.iter().any(|answer| {
-            answer.body.pointer("/access_token").is_some_and(|token| !token.is_null())
+            let token = answer.body.pointer(HERE).or_else(|| answer.body.pointer(THERE));
+            token.is_some_and(|token| !token.is_null())
         });
         let until = self.until(before.noted_now()).ok().flatten();
         let expires = match until {
@@ -205,6 +227,18 @@ impl Action for Login {
             ),
         }
     }
+}
+
+/// The request for a personal session (`POST /api/admin/v1/personal-sessions`), without a device, which
+/// lasts from `now` on.
+fn personal(id: &str, until: Option<Timestamp>, now: Timestamp) -> Step {
+    let mut body =
+        json!({ "actor_user_id": id, "human_name": "synod: user login", "scope": SCOPE });
+    if let Some(until) = until {
+        body["expires_in"] = json!(until.as_second().saturating_sub(now.as_second()).max(1));
+    }
+    let path = Path::accounts(["personal-sessions"]);
+    Step::new(Method::Post, path, body).revealing(THERE, "token")
 }
 
 #[cfg(test)]

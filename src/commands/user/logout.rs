@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::account::{self, how_many};
+use super::{
+    account::{self, how_many},
+    kept,
+};
 use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
 use crate::{
     change::{
@@ -65,13 +68,19 @@ impl Action for Logout {
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let user = account::id(subject)?;
         let (mut seen, account) = account::snapshot(subject, reader).await?;
-        if account.is_some() {
+        if let Some(account) = account {
             note(&mut seen, &reader.devices(user).await?);
+            if kept::note(&mut seen, &account, reader).await?.is_some() {
+                kept::note_sessions(&mut seen, reader).await?;
+            }
         }
         Ok(seen)
     }
 
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
+        if kept::id(seen).is_some() {
+            return asked_there(subject, seen);
+        }
         let devices = how_many(Some(devices(seen).len() as u64), "device", "devices");
         let mut stays = vec!["access tokens without a device, such as user login makes".into()];
         if seen.extra.contains_key("dehydrated") {
@@ -90,6 +99,9 @@ impl Action for Logout {
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
         let devices = devices(seen);
+        if kept::id(seen).is_some() {
+            return change_there(subject, seen);
+        }
         if devices.is_empty() {
             return Err(account::already(subject, "is not logged in anywhere"));
         }
@@ -105,6 +117,9 @@ impl Action for Logout {
         _: &[Answer],
         after: &Snapshot,
     ) -> Outcome {
+        if kept::id(before).is_some() {
+            return done_there(subject, before, after);
+        }
         let (before, now) = (devices(before), devices(after));
         let left = before.iter().filter(|device| now.contains(device)).count();
         let new = now.len() - left;
@@ -135,6 +150,52 @@ impl Action for Logout {
             undo: Undo::None("its owner can log in again, on new devices".to_owned()),
         }
     }
+}
+
+/// The question where the authentication service keeps the account.
+fn asked_there(subject: &Subject, seen: &Snapshot) -> Question {
+    let sessions = kept::sessions(seen);
+    let many = how_many(Some(sessions.len() as u64), "session", "sessions");
+    let kinds = kept::counted(sessions.into_iter().map(|(kind, _)| kind));
+    Question {
+        title: Line::new().plain("End ").code(subject).plain(format!("'s {many}")),
+        goes: vec![
+            format!("its sessions: {kinds}").into(),
+            "the keys to encrypted messages that are only on them".into(),
+        ],
+        stays: Vec::new(),
+    }
+}
+
+/// Ends every session one by one: the service cannot end all at once. The homeserver loses their devices a
+/// moment later.
+fn change_there(subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
+    let steps: Vec<Step> = kept::ends(seen).collect();
+    if steps.is_empty() {
+        return Err(account::already(subject, "is not logged in anywhere"));
+    }
+    Ok(Change { steps, wanted: FactMap::new() })
+}
+
+/// What of the sessions that there were is left.
+fn done_there(subject: &Subject, before: &Snapshot, after: &Snapshot) -> Outcome {
+    let (before, now) = (kept::sessions(before), kept::sessions(after));
+    let left: Vec<_> = before.iter().filter(|session| now.contains(session)).collect();
+    let gone = before.iter().filter(|session| !now.contains(session)).map(|(kind, _)| *kind);
+    let ended = kept::counted(gone);
+    let status = match (left.len(), left.len() == before.len()) {
+        (0, _) => Status::Done,
+        (_, true) => Status::NothingChanged,
+        (_, false) => Status::DoneInPart,
+    };
+    let new = (now.len() - left.len()) as u64;
+    let since = || how_many(Some(new), "session", "sessions").into();
+    let remain = || kept::counted(left.iter().map(|(kind, _)| *kind)).into();
+    let undo = Undo::None("its owner can log in again, in new sessions".to_owned());
+    Outcome { status, ..Outcome::done(Line::new().code(subject).plain(" is logged out"), undo) }
+        .facts([("Ended", ended.into())])
+        .facts((!left.is_empty()).then(|| ("Still logged in", remain())))
+        .facts((new > 0).then(|| ("Logged in since", since())))
 }
 
 /// Notes which devices are logged in, and shows how many and the first of them. They bind nothing:

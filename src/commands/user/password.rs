@@ -4,8 +4,13 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use super::account::{self, how_many, noted};
-use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NO_PASSWORDS, NO_ROW, NOT_LOCAL};
+use super::{
+    account::{self, how_many, noted},
+    kept,
+};
+use crate::commands::refusals::{
+    ACCOUNT_GONE, BY_SERVICE, Meaning, NO_PASSWORDS, NO_ROW, NOT_LOCAL,
+};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -24,7 +29,7 @@ pub(super) const SPEC: Spec = Spec::action::<Password>(
     "password",
     &["user password @ann:example.org", "user password @ann:example.org --no-logout"],
 )
-.delegated(Delegated::Nothing);
+.delegated(Delegated::There);
 
 /// The slot that holds the password.
 pub(super) const SLOT: &str = "password";
@@ -80,6 +85,19 @@ const REFUSALS: &[Meaning] = &[
         "",
         "the homeserver does not accept this password; it can have at most 512 characters",
     ),
+    Meaning::new(
+        400,
+        BY_SERVICE,
+        "",
+        "the authentication service finds this password too weak; use a longer one",
+    ),
+    Meaning::new(
+        403,
+        BY_SERVICE,
+        "",
+        "the authentication service has no passwords (passwords.enabled in its configuration): people \
+         sign in another way",
+    ),
 ];
 
 #[async_trait]
@@ -113,13 +131,22 @@ impl Action for Password {
     }
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
-        Ok(account::snapshot_with_belongings(subject, reader).await?.0)
+        let (mut seen, account) = account::snapshot_with_belongings(subject, reader).await?;
+        if let Some(account) = account
+            && kept::note(&mut seen, &account, reader).await?.is_some()
+        {
+            kept::note_sessions(&mut seen, reader).await?;
+        }
+        Ok(seen)
     }
 
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         let mut goes = vec![Line::from("its present password")];
         let mut stays = Vec::new();
-        let devices = how_many(noted(seen, "devices"), "device", "devices");
+        let devices = match kept::id(seen) {
+            Some(_) => kept::counted(kept::sessions(seen).into_iter().map(|(kind, _)| kind)),
+            None => how_many(noted(seen, "devices"), "device", "devices"),
+        };
         if self.no_logout {
             stays.push(Line::from(format!("its sessions: {devices}, left logged in")));
         } else {
@@ -136,9 +163,16 @@ impl Action for Password {
             )
             .or(format!("user modify {} --activate", subject.typed())));
         }
+        let wanted = FactMap::from([("deactivated".to_owned(), json!(false))]);
+        if let Some(id) = kept::id(seen) {
+            let path = Path::accounts(["users", id, "set-password"]);
+            let set = Step::new(Method::Post, path, json!({ "password": {"$secret": SLOT} }));
+            // The service itself ends no session then.
+            let ends = kept::ends(seen).filter(|_| !self.no_logout);
+            return Ok(Change { steps: std::iter::once(set).chain(ends).collect(), wanted });
+        }
         let path = Path::admin(["v1", "reset_password", &subject.segment()]);
         let body = json!({ "new_password": {"$secret": SLOT}, "logout_devices": !self.no_logout });
-        let wanted = FactMap::from([("deactivated".to_owned(), json!(false))]);
         Ok(Change { steps: vec![Step::new(Method::Post, path, body)], wanted })
     }
 
@@ -149,18 +183,23 @@ impl Action for Password {
         _answers: &[Answer],
         after: &Snapshot,
     ) -> Outcome {
-        let left = noted(after, "devices");
+        let count = |seen: &Snapshot| match kept::id(seen) {
+            Some(_) => Some(kept::sessions(seen).len() as u64),
+            None => noted(seen, "devices"),
+        };
+        let left = count(after);
         let stayed = !self.no_logout && left.is_some_and(|left| left > 0);
         let title = Line::new().code(subject).plain(if stayed {
             " has a new password, but not all of its devices were logged out"
         } else {
             " has a new password"
         });
-        let of = noted(before, "devices");
+        let of = count(before);
+        let label = if kept::id(after).is_some() { "Sessions" } else { "Devices" };
         Outcome {
             status: if stayed { Status::DoneInPart } else { Status::Done },
             title,
-            facts: vec![("Devices", devices(of, left))],
+            facts: vec![(label, devices(of, left))],
             remains: Vec::new(),
             undo: Undo::None(
                 "nobody here knows the old password; user password sets a new one".to_owned(),

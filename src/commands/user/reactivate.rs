@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::account::{self, words};
+use super::{
+    account::{self, words},
+    kept,
+};
 use crate::commands::refusals::{self, Meaning};
 use crate::{
     change::{
@@ -19,7 +22,7 @@ use crate::{
 pub(super) const SPEC: Spec =
     Spec::action::<Reactivate>("reactivate", &["user reactivate @gone:example.org"])
         .since(1, 99)
-        .delegated(Delegated::Nothing);
+        .delegated(Delegated::There);
 
 /// Reactivate deactivated accounts
 ///
@@ -54,6 +57,7 @@ impl Action for Reactivate {
         let (mut seen, account) = account::snapshot(subject, reader).await?;
         if let Some(account) = account {
             seen.preconditions.insert("erased".to_owned(), json!(account.erased));
+            kept::note(&mut seen, &account, reader).await?;
         }
         Ok(seen)
     }
@@ -72,16 +76,26 @@ impl Action for Reactivate {
         if !seen.is("deactivated") {
             return Err(account::already(subject, "is not deactivated"));
         }
-        let path = Path::admin(["v2", "users", &subject.segment()]);
-        let step = Step::new(Method::Put, path, json!({ "deactivated": false })).idempotent();
+        let step = match kept::id(seen) {
+            Some(id) => kept::step(id, "reactivate"),
+            None => {
+                let path = Path::admin(["v2", "users", &subject.segment()]);
+                Step::new(Method::Put, path, json!({ "deactivated": false }))
+            }
+        };
+        let step = step.idempotent();
         let wanted = FactMap::from([("deactivated".to_owned(), json!(false))]);
         Ok(Change { steps: vec![step], wanted })
     }
 
     fn outcome(&self, subject: &Subject, _: &Snapshot, _: &[Answer], after: &Snapshot) -> Outcome {
         let id = &subject.typed();
-        let mut remains =
-            vec![(Line::from("It has no password yet"), words(["user", "password", id]))];
+        // The service does not lose it.
+        let password = match kept::id(after) {
+            Some(_) => "It has its former password, unless you set another",
+            None => "It has no password yet",
+        };
+        let mut remains = vec![(Line::from(password), words(["user", "password", id]))];
         if after.is("admin") {
             remains.push((
                 "It is still a server admin".into(),
@@ -92,6 +106,7 @@ impl Action for Reactivate {
             Line::new().code(subject).plain(" reactivated"),
             Undo::None("user deactivate deactivates it again".to_owned()),
         )
+        .facts(kept::told(after))
         .remains(remains)
     }
 }

@@ -7,9 +7,12 @@ use serde_json::{Map, Value, json};
 use super::{
     account::{self, words},
     available::{self, Taken},
+    kept,
     password::{GivenSecret, SLOT},
 };
-use crate::commands::refusals::{self, Meaning};
+use std::sync::LazyLock;
+
+use crate::commands::refusals::{self, BY_SERVICE, Meaning};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -29,7 +32,7 @@ pub(super) const SPEC: Spec = Spec::action::<Register>(
         "user register @new:example.org --admin",
     ],
 )
-.delegated(Delegated::Nothing);
+.delegated(Delegated::There);
 
 /// Create a new account with a password, which I make and send only to you, in a direct room
 ///
@@ -51,6 +54,45 @@ struct Register {
     #[command(flatten)]
     given: GivenSecret,
 }
+
+/// Under this it is noted that the authentication service keeps accounts.
+const THERE: &str = "accounts-there";
+
+/// The slot that holds by what the service names the account that it has made.
+const ID: &str = "made account";
+
+/// What it means where the homeserver, or the authentication service, refuses it.
+static REFUSALS: LazyLock<Vec<Meaning>> = LazyLock::new(|| {
+    let there = [
+        Meaning::new(
+            409,
+            BY_SERVICE,
+            "",
+            "the authentication service has this name already, or keeps it free; choose another",
+        ),
+        Meaning::new(
+            400,
+            BY_SERVICE,
+            "assword",
+            "the authentication service finds the password too weak; use a longer one",
+        ),
+        Meaning::new(
+            400,
+            BY_SERVICE,
+            "",
+            "the authentication service does not accept this name; use a-z, 0-9 and . _ = - /",
+        )
+        .not_understood(),
+        Meaning::new(
+            403,
+            BY_SERVICE,
+            "",
+            "the authentication service has no passwords (passwords.enabled in its configuration), so \
+             people must sign in another way",
+        ),
+    ];
+    refusals::ACCOUNT.iter().copied().chain(there).collect()
+});
 
 #[async_trait]
 impl Action for Register {
@@ -79,7 +121,7 @@ impl Action for Register {
     }
 
     fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
-        Some(refusals::ACCOUNT)
+        Some(&REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -89,6 +131,10 @@ impl Action for Register {
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let user = account::id(subject)?;
         let (mut seen, account) = account::snapshot(subject, reader).await?;
+        if let Some(account) = &account {
+            kept::note(&mut seen, account, reader).await?;
+        }
+        seen.extra.insert(THERE.to_owned(), json!(reader.has_service().await?));
         if account.is_none() && seen.is("local") {
             let taken = available::taken(user, reader).await?;
             seen.preconditions.insert("free".to_owned(), json!(taken.is_none()));
@@ -116,23 +162,17 @@ impl Action for Register {
             let why = seen.extra.get("why").and_then(Value::as_str);
             return Err(refuse(why.unwrap_or(Taken::InUse.as_str())));
         }
+        if seen.fact(THERE) == Some(&json!(true)) {
+            return Ok(self.change_there(subject));
+        }
         let mut body = Map::from_iter([
             ("password".to_owned(), json!({ "$secret": SLOT })),
             ("admin".to_owned(), json!(self.admin)),
         ]);
-        let fields = [("displayname", &self.display_name), ("user_type", &self.user_type)];
-        body.extend(
-            fields.into_iter().filter_map(|(key, value)| {
-                value.as_ref().map(|value| (key.to_owned(), json!(value)))
-            }),
-        );
+        body.extend(self.fields());
         let path = Path::admin(["v2", "users", &subject.segment()]);
         let step = Step::new(Method::Put, path, Value::Object(body));
-        let wanted = FactMap::from([
-            ("exists".to_owned(), json!(true)),
-            ("admin".to_owned(), json!(self.admin)),
-        ]);
-        Ok(Change { steps: vec![step], wanted })
+        Ok(Change { steps: vec![step], wanted: self.wanted() })
     }
 
     fn outcome(&self, subject: &Subject, _: &Snapshot, _: &[Answer], after: &Snapshot) -> Outcome {
@@ -148,6 +188,41 @@ impl Action for Register {
 }
 
 impl Register {
+    fn wanted(&self) -> FactMap {
+        let admin = ("admin".to_owned(), json!(self.admin));
+        FactMap::from([("exists".to_owned(), json!(true)), admin])
+    }
+
+    /// What the homeserver keeps of it, whoever keeps the account.
+    fn fields(&self) -> Map<String, Value> {
+        let fields = [("displayname", &self.display_name), ("user_type", &self.user_type)];
+        let named = fields
+            .into_iter()
+            .filter_map(|(key, value)| value.as_ref().map(|value| (key.to_owned(), json!(value))));
+        named.collect()
+    }
+
+    /// Where the authentication service keeps accounts: it makes it (`POST /api/admin/v1/users`), which makes
+    /// it at the homeserver too, gives it its password and its rights; the rest is the homeserver's.
+    fn change_there(&self, subject: &Subject) -> Change {
+        let name = subject.user().map_or("", |user| user.localpart());
+        let make = Step::new(Method::Post, Path::accounts(["users"]), json!({ "username": name }));
+        let mut steps = vec![make.revealing("/data/id", ID)];
+        let (id, password) = (Path::made(ID), json!({ "password": { "$secret": SLOT } }));
+        let path = Path::accounts(["users", &id, "set-password"]);
+        steps.push(Step::new(Method::Post, path, password));
+        if self.admin {
+            let path = Path::accounts(["users", &id, "set-admin"]);
+            steps.push(Step::new(Method::Post, path, json!({ "admin": true })).idempotent());
+        }
+        let fields = self.fields();
+        if !fields.is_empty() {
+            let path = Path::admin(["v2", "users", &subject.segment()]);
+            steps.push(Step::new(Method::Put, path, Value::Object(fields)).idempotent());
+        }
+        Change { steps, wanted: self.wanted() }
+    }
+
     /// What was asked for, for the question.
     fn asked(&self, user: &str) -> Vec<Fact> {
         let theirs = |text: &String| Line::new().hostile(&Hostile::new(text));

@@ -36,6 +36,7 @@ static SHADOW_BANNED: Flag = Flag {
         }
     },
     specified: None,
+    elsewhere: None,
     set: Wording {
         verb: "user shadow-ban",
         did: "shadow-banned",

@@ -38,6 +38,7 @@ pub(super) static SUSPENDED: Flag = Flag {
         Step::new(Method::Put, Path::admin(["v1", "suspend", user]), json!({ "suspend": on }))
     },
     specified: Some("suspend"),
+    elsewhere: None,
     set: Wording {
         verb: "user suspend",
         did: "suspended",

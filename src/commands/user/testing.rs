@@ -27,6 +27,7 @@ pub(crate) fn nowhere() -> Reader {
         media: None,
         token: "none".into(),
         token_expires: None,
+        accounts: None,
         server_name: "example.org".try_into().unwrap(),
     };
     Reader::new(access, Arc::new(FixedClock::at(now()))).unwrap()

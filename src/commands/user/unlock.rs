@@ -6,7 +6,7 @@ use crate::commands::{Ask, Delegated, Does, Spec, Specified, arguments::UserRef,
 pub(super) const SPEC: Spec =
     Spec::of::<Unlock>(Does::Change, "unlock", &["user unlock @ann:example.org"])
         .since(1, 93)
-        .delegated(Delegated::Nothing)
+        .delegated(Delegated::There)
         .specified(Specified::Lock);
 
 /// Unlock an account: its devices work again as before

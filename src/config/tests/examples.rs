@@ -19,6 +19,7 @@ fn moved(folder: &Folder, text: &str) -> String {
     let here = folder.0.path().to_str().unwrap();
     folder.file("admin-token", CANARY, 0o600);
     folder.file("password", CANARY, 0o600);
+    folder.file("client-secret", CANARY, 0o600);
     folder.file("totp-ann", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 0o600);
     text.replace("/etc/synod", here).replace("/var/lib/synod", &format!("{here}/state"))
 }
@@ -154,7 +155,7 @@ fn the_reference_shows_every_key_and_no_other() {
         assert!(REFERENCE.contains(source), "{source}");
     }
     let of_a_secret = |key: &str| {
-        let secrets = ["admin_token", "password", "access_token", "totp"];
+        let secrets = ["admin_token", "password", "access_token", "totp", "client_secret"];
         key.rsplit_once('.').is_some_and(|(secret, last)| {
             ["file", "env", "credential"].contains(&last)
                 && secrets.iter().any(|one| secret.ends_with(one))

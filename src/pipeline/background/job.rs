@@ -113,8 +113,8 @@ impl JobRunner {
         if let Some(why) = why_it_waits(&below.reader) {
             return Some(why);
         }
-        if below.reader.outage().left().is_some() {
-            return Some("the homeserver does not answer; I go on when it does".into());
+        if let Some(error) = below.reader.outage().why() {
+            return Some(error.line().plain("; I go on when it answers"));
         }
         let operator = below.roster.operator(&job.asker)?;
         let frozen = below.freeze_control.person_frozen(&operator.person)?;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     audit::{Kind, Record},
-    change::{Answer, Part, Subject, TOKEN_LEFT},
+    change::{Answer, Part, Step, Subject, TOKEN_LEFT},
     commands::Action,
     error::{Stop, api::Error},
     gate::Permit,
@@ -197,7 +197,7 @@ impl Executor {
         let mut sent = Sent::default();
         for step in &plan.change.steps {
             let puts_away = step.part == Part::PutsAway;
-            let made = step.bearer.as_deref().is_none_or(|slot| secrets.get(slot).is_some());
+            let made = slots(step).all(|slot| secrets.get(slot).is_some());
             if sent.failed.is_some() && !(puts_away && made) {
                 continue;
             }
@@ -217,7 +217,7 @@ impl Executor {
                 }
             }
         }
-        for slot in plan.change.steps.iter().filter_map(|step| step.bearer.as_deref()) {
+        for slot in plan.change.steps.iter().flat_map(slots) {
             secrets.take(slot);
         }
         sent
@@ -290,4 +290,9 @@ fn later(answers: &[Answer], failed: Option<&SendError>, unseen: Option<&Stop>) 
         }
         _ => None,
     }
+}
+
+/// The slots that only steps of the same change fill, and that are nobody's to see.
+fn slots(step: &Step) -> impl Iterator<Item = &str> {
+    step.bearer.as_deref().into_iter().chain(step.path.slot())
 }

@@ -15,7 +15,7 @@ use crate::{
     gate::Target,
     pipeline::Invocation,
     reply::Status,
-    synapse::Reader,
+    synapse::{Keeper, Kept, Reader},
 };
 
 /// The most subjects of one command: their list is kept, shown to be the same, and recorded.
@@ -114,8 +114,15 @@ pub(in crate::pipeline) async fn target(
         Some(user) if reader.is_local(user) => reader.account(user).await?,
         _ => None,
     };
+    // Where an authentication service keeps the accounts it says who is one, and the homeserver's own
+    // flag may be left from before.
+    let kept = match &account {
+        Some(account) => Some(reader.keeper(&account.user_id).await?),
+        None => None,
+    };
+    let there = matches!(kept, Some(Keeper::Service(Kept { admin: true, .. })));
     Ok(Target {
-        server_admin: account.as_ref().is_some_and(|account| account.admin),
+        server_admin: there || account.as_ref().is_some_and(|account| account.admin),
         bridged: account.is_some_and(|account| account.appservice_id.is_some()),
         ..Target::ordinary(subject.clone())
     })

@@ -45,7 +45,7 @@ pub use process::Log;
 pub use proxy::{Answered, Caught, Fault, Foreign, Passed, Proxy, Storm};
 pub use scene::{Plan, Scene};
 pub use synadm::{Said, Synadm};
-pub use synapse::{Account, Neighbour, Options, Processes, Synapse, Worker, Workers};
+pub use synapse::{Account, Neighbour, Options, Processes, Service, Synapse, Worker, Workers};
 pub use things::{Things, UNREACHABLE, fork};
 
 /// The server name of every homeserver in this world, but of [neighbours](Synapse::neighbours).

@@ -31,6 +31,7 @@ mod delegation;
 mod neighbours;
 mod workers;
 
+pub use delegation::Service;
 pub use neighbours::Neighbour;
 pub use workers::{Worker, Workers};
 
@@ -243,8 +244,10 @@ impl Synapse {
 
     /// Registers an account of the application service of this homeserver, which nobody runs.
     pub async fn bridged(&self, name: &str) -> Result<OwnedUserId> {
-        let body =
-            json!({ "type": "m.login.application_service", "username": format!("_bridge_{name}") });
+        let username = format!("_bridge_{name}");
+        let kind = "m.login.application_service";
+        // Where accounts are delegated there is no other way.
+        let body = json!({ "type": kind, "username": username, "inhibit_login": true });
         let path = "/_matrix/client/v3/register";
         let (status, answer) = self.api(config::AS_TOKEN).post(path, body).await?;
         ensure!(status == 200, "registering {name} for the bridge: {status} {answer}");

@@ -4,7 +4,10 @@
 
 use async_trait::async_trait;
 
-use super::super::account::{self, how_many, noted, words};
+use super::super::{
+    account::{self, how_many, noted, words},
+    kept,
+};
 use crate::{
     change::{Answer, Outcome, Progress, Snapshot, Subject, Undo},
     commands::LongWork,
@@ -78,6 +81,9 @@ impl LongWork for Leaving {
         after: Option<&Snapshot>,
     ) -> Option<String> {
         let after = after?;
+        if is_to_follow(after, self.erase) {
+            return Some(Work::Leaving(noted(after, "rooms").unwrap_or(0)).id(subject));
+        }
         let rooms = noted(after, "rooms").filter(|&rooms| rooms > 0 && after.is("deactivated"))?;
         Some(Work::Leaving(rooms).id(subject))
     }
@@ -113,6 +119,9 @@ fn far(
         let gone = ": the homeserver no longer knows the account";
         return Progress::Over(ended(Status::Unknown, Line::new().code(subject).plain(gone)));
     }
+    if seen.is("deactivated") && is_to_follow(seen, wanted.erase) {
+        return follows(subject);
+    }
     if seen.is("deactivated") {
         if left > 0 {
             return leaves(subject, work, &rooms);
@@ -130,6 +139,21 @@ fn far(
         }
         Work::Unanswered(before) => active(subject, seen, before),
     }
+}
+
+/// Whether the homeserver has yet to do what the authentication service has done. Where that erases,
+/// the homeserver is the only one that shows it.
+fn is_to_follow(seen: &Snapshot, erase: bool) -> bool {
+    kept::lags(seen) || kept::id(seen).is_some() && erase && !seen.is("erased")
+}
+
+/// The service has not told the homeserver yet, or was not heard.
+fn follows(subject: &Subject) -> Progress {
+    let state = "the authentication service has yet to tell the homeserver";
+    let what = " is deactivated at the authentication service, and the homeserver does not have it so: \
+        the service's log says why. Send the command again";
+    let stuck = ended(Status::DoneInPart, Line::new().code(subject).plain(what));
+    Progress::Counts { left: 1, facts: vec![("State", state.into())], stuck: Box::new(stuck) }
 }
 
 /// It is deactivated, and these rooms are still to be left.
@@ -159,7 +183,11 @@ fn leaves(subject: &Subject, work: Work, rooms: &[String]) -> Progress {
 /// The end, as it was to be.
 fn all_left(subject: &Subject, seen: &Snapshot, all: u64) -> Outcome {
     let title = super::title(subject, seen);
-    let rooms = if all == 1 { "its room".to_owned() } else { format!("all {all} rooms") };
+    let rooms = match all {
+        0 => return ended(Status::Done, title.plain(", and is in no room")),
+        1 => "its room".to_owned(),
+        all => format!("all {all} rooms"),
+    };
     ended(Status::Done, title.plain(format!(", and has left {rooms}")))
 }
 

@@ -15,6 +15,7 @@ fn pages() -> Vec<(String, String)> {
         "adding-a-verb.md",
         "versions.md",
         "other-servers.md",
+        "delegated-accounts.md",
     ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let summary = std::fs::read_to_string(root.join("docs/SUMMARY.md")).unwrap();
