@@ -167,7 +167,7 @@ async fn what_the_service_refuses_is_told_with_what_to_set_and_nothing_is_done()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_is_ended_and_opened_again_at_the_service() -> Result<()> {
+async fn an_account_is_ended_at_the_service() -> Result<()> {
     let delegated = Delegated::start().await?;
     let Delegated { scene, service, eve } = &delegated;
     let id = delegated.there().await?["id"].as_str().context("an id")?.to_owned();
@@ -218,11 +218,6 @@ async fn an_account_is_ended_and_opened_again_at_the_service() -> Result<()> {
     service.goes_on().await?;
     told(scene, "and is in no room").await?;
     assert!(delegated.here("deactivated").await? && !delegated.here("erased").await?);
-
-    let back = with_yes(scene, &format!("!user reactivate {}", eve.user_id)).await?;
-    says(&back, "Done", &["reactivated", "It has its former password"]);
-    assert!(delegated.there().await?["deactivated_at"].is_null());
-    assert!(!delegated.here("deactivated").await?);
     Ok(())
 }
 
