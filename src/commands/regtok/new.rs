@@ -70,10 +70,10 @@ impl New {
     /// Makes one usable again that was revoked at the authentication service, where a name is given once:
     /// for as many more as are asked for.
     fn again(&self, id: &str, seen: &Snapshot) -> Change {
-        let used = seen.extra.get("completed").and_then(Value::as_u64).unwrap_or_default();
-        let uses = self.uses().map(|uses| uses.saturating_add(used));
+        let completed = seen.extra.get("completed").and_then(Value::as_u64).unwrap_or_default();
+        let allowed = self.uses().map(|more| more.saturating_add(completed));
         let fields = Map::from_iter([
-            ("uses_allowed".to_owned(), json!(uses)),
+            ("uses_allowed".to_owned(), json!(allowed)),
             ("expiry_time".to_owned(), json!(self.expiry())),
         ]);
         let steps = vec![there::unrevoke(id), there::change(id, &fields)];

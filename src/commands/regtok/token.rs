@@ -242,12 +242,12 @@ pub(super) fn path(token: &str) -> Path {
 /// Every token that there is. `GET /_synapse/admin/v1/registration_tokens`, or those of the
 /// authentication service.
 pub(super) async fn all(reader: &Reader, valid: Option<bool>) -> Result<Vec<Value>, Stop> {
-    if reader.has_service().await? {
-        return there::all(reader, valid).await;
-    }
     #[derive(Deserialize)]
     struct TokenList {
         registration_tokens: Vec<Value>,
+    }
+    if reader.has_service().await? {
+        return there::all(reader, valid).await;
     }
     let query = valid.map(|valid| ("valid", valid.to_string()));
     let path = Path::admin(["v1", "registration_tokens"]);

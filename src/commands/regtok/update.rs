@@ -143,12 +143,11 @@ impl Action for Update {
             )
             .or(format!("regtok details {}", subject.typed())));
         }
-        let step = match token::id(seen) {
-            Some(id) => there::change(id, &fields),
-            None => {
-                let path = token::path(&subject.segment());
-                Step::new(Method::Put, path, Value::Object(fields)).idempotent()
-            }
+        let step = if let Some(id) = token::id(seen) {
+            there::change(id, &fields)
+        } else {
+            let path = token::path(&subject.segment());
+            Step::new(Method::Put, path, Value::Object(fields)).idempotent()
         };
         Ok(Change { steps: vec![step], wanted })
     }

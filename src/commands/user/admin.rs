@@ -185,12 +185,11 @@ impl Action for Make {
             _ => {}
         }
         let body = json!({ "admin": self.admin });
-        let step = match kept::id(seen) {
-            Some(id) => Step::new(Method::Post, Path::accounts(["users", id, "set-admin"]), body),
-            None => {
-                let path = Path::admin(["v1", "users", &subject.segment(), "admin"]);
-                Step::new(Method::Put, path, body)
-            }
+        let step = if let Some(id) = kept::id(seen) {
+            Step::new(Method::Post, Path::accounts(["users", id, "set-admin"]), body)
+        } else {
+            let path = Path::admin(["v1", "users", &subject.segment(), "admin"]);
+            Step::new(Method::Put, path, body)
         };
         let step = step.idempotent();
         let wanted = FactMap::from([("admin".to_owned(), json!(self.admin))]);

@@ -76,12 +76,11 @@ impl Action for Reactivate {
         if !seen.is("deactivated") {
             return Err(account::already(subject, "is not deactivated"));
         }
-        let step = match kept::id(seen) {
-            Some(id) => kept::step(id, "reactivate"),
-            None => {
-                let path = Path::admin(["v2", "users", &subject.segment()]);
-                Step::new(Method::Put, path, json!({ "deactivated": false }))
-            }
+        let step = if let Some(id) = kept::id(seen) {
+            kept::step(id, "reactivate")
+        } else {
+            let path = Path::admin(["v2", "users", &subject.segment()]);
+            Step::new(Method::Put, path, json!({ "deactivated": false }))
         };
         let step = step.idempotent();
         let wanted = FactMap::from([("deactivated".to_owned(), json!(false))]);

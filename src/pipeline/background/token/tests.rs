@@ -43,7 +43,7 @@ async fn a_job_waits_for_a_token_and_does_the_rest() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        work_beside(&stage, ends_and_is_taken_again).await;
+        Box::pin(work_beside(&stage, ends_and_is_taken_again)).await;
         is_done_once(&stage, &homeserver, refusal.3);
     }
 }
