@@ -24,7 +24,8 @@ struct Delegated {
 
 impl Delegated {
     async fn start() -> Result<Self> {
-        let synapse = Synapse::start(Options::default()).await?;
+        let extra = "background_updates: { sleep_enabled: false }\n".to_owned();
+        let synapse = Synapse::start(Options { extra, ..Options::default() }).await?;
         let scene = Scene::plan().on(&synapse).start(SYNOD).await?;
         let eve = scene.subject("eve").await?;
         let service = synapse.delegate_to_service().await?;
@@ -151,8 +152,8 @@ async fn what_the_service_refuses_is_told_with_what_to_set_and_nothing_is_done()
     says(&unknown, "Unknown", &["the outcome is unknown", "its log says why"]);
     // Nobody is touched of whom it cannot be seen whether they are a server admin.
     let eve = &delegated.eve.user_id;
-    let look = format!("by-username/{}", eve.localpart());
-    service.set(json!({ "answers": { (look): [500, "it broke"] } })).await?;
+    let by_name = format!("by-username/{}", eve.localpart());
+    service.set(json!({ "answers": { (by_name): [500, "it broke"] } })).await?;
     let refused = scene.ann_asks(&format!("!user suspend {eve}")).await?;
     says(&refused, "Failed", &["the authentication service failed"]);
     assert!(!delegated.here("suspended").await?);
@@ -166,8 +167,18 @@ async fn what_the_service_refuses_is_told_with_what_to_set_and_nothing_is_done()
     Ok(())
 }
 
+/// Whether a homeserver has made all indexes of its database, which it does beside its work.
+async fn has_indexes(synapse: &Synapse) -> Result<bool> {
+    let script = "import sqlite3, sys\nfile = f'file:{sys.argv[1]}?mode=ro'\n\
+                  left = 'select count(*) from background_updates'\n\
+                  print(sqlite3.connect(file, uri=True).execute(left).fetchone()[0])";
+    let database = synapse.dir().join("homeserver.db");
+    let output = Command::new("python3").args(["-c", script]).arg(database).output().await?;
+    Ok(output.stdout.trim_ascii() == b"0")
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_is_ended_at_the_service() -> Result<()> {
+async fn an_account_is_ended_and_opened_again_at_the_service() -> Result<()> {
     let delegated = Delegated::start().await?;
     let Delegated { scene, service, eve } = &delegated;
     let id = delegated.there().await?["id"].as_str().context("an id")?.to_owned();
@@ -218,6 +229,16 @@ async fn an_account_is_ended_at_the_service() -> Result<()> {
     service.goes_on().await?;
     told(scene, "and is in no room").await?;
     assert!(delegated.here("deactivated").await? && !delegated.here("erased").await?);
+
+    // Without one of them Synapse cannot open an account again, and answers 500.
+    world::until("the homeserver's new database has its indexes", async || {
+        has_indexes(scene.synapse()).await
+    })
+    .await?;
+    let back = with_yes(scene, &format!("!user reactivate {}", eve.user_id)).await?;
+    says(&back, "Done", &["reactivated", "It has its former password"]);
+    assert!(delegated.there().await?["deactivated_at"].is_null());
+    assert!(!delegated.here("deactivated").await?);
     Ok(())
 }
 

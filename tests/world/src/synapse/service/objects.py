@@ -134,8 +134,11 @@ def tell(path, body):
         json.dumps(body).encode(),
         {"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        answer.read()
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            answer.read()
+    except urllib.error.URLError as error:
+        raise Refused(500, f"the homeserver failed: {error}") from error
 
 
 def later(path, body):
