@@ -59,6 +59,7 @@ pub use crate::error::api::Error;
 pub use access::Access;
 pub use account::{Account, Device, ExternalId, Private, ThreePid, Told};
 pub use accounts::{AccountsAccess, Keeper, Kept, Listed, Session, SessionKind};
+pub use media::files_of_nobody;
 pub use reader::{Reader, Scope, holding};
 pub use registration::Registration;
 pub use secrets::Secrets;

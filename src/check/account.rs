@@ -9,7 +9,10 @@ use super::{
     elsewhere::{self, Serves},
     http::{Api, Trouble},
 };
-use crate::config::{Config, Login, RateLimit};
+use crate::{
+    config::{Config, Login, RateLimit},
+    synapse::files_of_nobody,
+};
 
 /// What the device of a password login is called for the moment that it exists.
 const PASSING_DEVICE: &str = "synod check";
@@ -369,8 +372,8 @@ fn untaken(config: &Config, trouble: &Trouble) -> Finding {
 pub(super) async fn media(config: &Config, admin: &Api) -> Option<Finding> {
     let named = config.homeserver.media_admin_url.as_ref();
     let api = named.map_or_else(|| admin.clone(), |url| admin.at(url));
-    let nobody = format!("@:{}", config.bot.user_id.server_name());
-    let path = ["_synapse", "admin", "v1", "users", &nobody, "media"];
+    let path = files_of_nobody(config.bot.user_id.server_name());
+    let path: Vec<&str> = path.parts().iter().map(String::as_str).collect();
     let trouble = api.get(&path, &[("limit", "1")]).await.err();
     let address = api.address();
     match (trouble, named) {

@@ -137,7 +137,8 @@ impl Needs {
         since.into_iter().chain(delegated).chain(later).collect()
     }
 
-    /// Why a homeserver cannot serve it, `verb`, of this version, whose accounts are kept so. A version that is not known is new enough.
+    /// Why a homeserver of this version, whose accounts are kept so, cannot serve it, `verb`. A version that
+    /// is not known is new enough.
     pub fn unmet(&self, verb: &str, version: Option<Version>, accounts: Accounts) -> Option<Line> {
         let verb = |line: Line| line.command(format!("!{verb}"));
         if let (Some(since), Some(version)) = (self.since, version)

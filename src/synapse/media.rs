@@ -3,6 +3,7 @@
 //! A Synapse with a media worker serves the Admin API about files there and nowhere else: its main process
 //! answers 404 `M_UNRECOGNIZED`, as one that is too old does.
 
+use ruma::ServerName;
 use serde_json::Value;
 
 use super::reader::Reader;
@@ -34,11 +35,16 @@ impl Reader {
     /// learned, they are taken to be served.
     /// `GET /_synapse/admin/v1/users/{user_id}/media`.
     async fn serves_media(&self) -> bool {
-        let nobody = format!("@:{}", self.server_name());
-        let path = Path::admin(["v1", "users", &nobody, "media"]);
+        let path = files_of_nobody(self.server_name());
         let answered = self.asked_beside::<Value>(&path, &[("limit", "1".to_owned())]).await;
         !answered.is_err_and(|error| error.is_unknown_route())
     }
+}
+
+/// Where the files of an account are that nobody can have: a process that serves files refuses it by another
+/// name than an unknown route.
+pub fn files_of_nobody(server: &ServerName) -> Path {
+    Path::admin(["v1", "users", &format!("@:{server}"), "media"])
 }
 
 /// What the homeserver says to a change of files whose route it does not know. Routes that change files are

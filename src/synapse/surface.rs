@@ -19,8 +19,8 @@ use serde_json::Value;
 use super::reader::Reader;
 use crate::{change::Path, error::api::Error};
 
-/// How long it is believed that there is no more than the specification's endpoints. A homeserver may get one, and what stands before it
-/// may have sent a request elsewhere for a moment.
+/// How long it is believed that there is no more than the specification's endpoints. A homeserver may get
+/// an Admin API, and what stands before it may have sent a request elsewhere for a moment.
 const BELIEVED: Duration = Duration::from_mins(5);
 
 /// By which capability the endpoints are announced, and whether they are at their stable paths: since

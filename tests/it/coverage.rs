@@ -233,10 +233,12 @@ impl Stage {
         let (admin, user) = (synapse.admin(), &things.eve.user_id);
         let by = api(scene, &things.eve).await?;
         let path = format!("/_synapse/admin/v2/users/{user}");
-        let mail = format!("{name}@mail.example");
+        // Nobody else on this homeserver may have them, also of another scene.
+        let own = user.localpart();
+        let mail = format!("{own}@mail.example");
         let more = json!({
             "threepids": [{ "medium": "email", "address": mail }],
-            "external_ids": [{ "auth_provider": "oidc-keycloak", "external_id": name }],
+            "external_ids": [{ "auth_provider": "oidc-keycloak", "external_id": own }],
         });
         let (status, answer) = admin.put(&path, more).await?;
         ensure!(status == 200, "not furnished: {answer}");

@@ -4,7 +4,10 @@ use std::env;
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
-use synod::commands::operations::Operation;
+use synod::{
+    change::{Path, Root},
+    commands::operations::Operation,
+};
 use tokio::sync::OnceCell;
 use world::{Account, Api, Message, Options, Processes, Proxy, Scene, Synapse, Worker, Workers};
 
@@ -41,20 +44,17 @@ fn workers(synapse: &Synapse) -> Result<&Workers> {
     synapse.workers().context("it has workers")
 }
 
-/// Whether only the media worker serves this operation, or that one too.
-fn is_of_media(operation: &Operation) -> bool {
-    let path = synod::change::Path::below(
-        synod::change::Root::Admin,
-        operation.path.split('/').map(str::to_owned),
-    );
-    path.is_of_media()
+/// Whether the media worker is asked for what is at this path below `/_synapse/admin/`.
+fn is_of_media(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    Path::below(Root::Admin, path.split('/').map(str::to_owned)).is_of_media()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_verb_works_with_the_addresses_of_two_processes_and_behind_nginx() -> Result<()> {
     let synapse = shared().await?;
     let whole = env::var_os(WHOLE).is_some();
-    let wanted = |operation: &Operation| whole || is_of_media(operation);
+    let wanted = |operation: &Operation| whole || is_of_media(operation.path);
 
     let scene = Scene::plan().on(&synapse).set().await?;
     let main = Proxy::start(&workers(&synapse)?.main_url()).await?;
@@ -63,9 +63,15 @@ async fn every_verb_works_with_the_addresses_of_two_processes_and_behind_nginx()
     let config = config.set("homeserver.media_admin_url", media.url());
     scene.start_bot(SYNOD, &config).await?;
     reach(&scene, &[&main, &media], &wanted).await.context("by two addresses")?;
-    let at_main = main.answered().into_iter().map(|one| one.request.path);
-    let files: Vec<String> = at_main.filter(|path| path.contains("/media/")).collect();
-    assert!(files.is_empty(), "asked of the main process: {files:?}");
+    for (process, serves_files) in [(&main, false), (&media, true)] {
+        let asked = process.answered().into_iter().map(|one| one.request.path);
+        let admin: Vec<String> =
+            asked.filter_map(|path| Some(path.strip_prefix("/_synapse/admin/")?.into())).collect();
+        assert!(!admin.is_empty(), "files: {serves_files}");
+        let others: Vec<&String> =
+            admin.iter().filter(|path| is_of_media(path) != serves_files).collect();
+        assert!(others.is_empty(), "asked of the wrong process, files: {serves_files}: {others:?}");
+    }
 
     if whole {
         let scene = Scene::plan().on(&synapse).set().await?;

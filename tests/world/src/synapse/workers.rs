@@ -19,9 +19,6 @@ use crate::{
     process::{Process, lock},
 };
 
-/// How long one of the processes may take to begin.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 /// What runs beside the main process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Worker {
@@ -171,7 +168,7 @@ impl Workers {
             }
         };
         let what = || format!("{}; the end of the log:\n{}", worker.name(), log.tail(40));
-        if timeout(PATIENCE.max(START), listens).await.is_err() {
+        if timeout(START, listens).await.is_err() {
             return Err(anyhow!("it does not answer")).with_context(what);
         }
         lock(&self.running).insert(worker, process);
